@@ -1,0 +1,194 @@
+"""Finds known names in text and resolves names to concepts with codes.
+
+Belongs here: the concept, the match, and how names are searched.  Does not belong here: where the names come from
+(``shipped``, ``vocabularies``) or what a match means in its sentence (extraction).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import chain
+from typing import Literal, NamedTuple
+
+from ahocorasick_rs import BytesAhoCorasick
+
+from pipeline.records import Coding
+from pipeline.terminology.folding import fold, fold_name, singulars, spellings
+
+Semantic = Literal["drug", "disorder"]
+Kind = Literal[
+    "ingredient", "combination", "class", "regimen", "vaccine", "herb", "contrast", "substance", "analyte", "therapy",
+    "disorder", "sign", "laboratory", "event", "masked",
+]  # fmt: skip
+
+
+class Entry(NamedTuple):
+    """One concept. ``name`` is the preferred name: the INN in lower case without salt, or the disorder.
+
+    ``kind`` of drugs: ``ingredient``; ``combination`` and ``regimen`` (``members`` are names of their ingredients);
+    ``class``; ``vaccine``, ``herb``, ``contrast`` (medium), ``substance`` (of abuse, poison, food); ``therapy``
+    (treatment that is no substance: radiotherapy, transfusion); ``analyte``: given as a medicine but far more often
+    measured in a laboratory (glucose, potassium), to be judged by context.  Of disorders: ``disorder``, ``sign``,
+    ``laboratory``, ``event``.  ``masked`` entries are never returned: phrases that contain a name but do not mean it
+    (``insulin-dependent``).
+    """
+
+    name: str
+    kind: Kind
+    semantic: Semantic
+    codings: tuple[Coding, ...] = ()
+    members: tuple[str, ...] = ()
+
+
+class Match(NamedTuple):
+    """``text[start:end]`` (code points) is a name of ``entry``."""
+
+    start: int
+    end: int
+    entry: Entry
+
+
+class Name(NamedTuple):
+    """One way to write a concept. ``exact``: only in this capitalisation (short acronyms)."""
+
+    text: str
+    entry: Entry
+    exact: bool = False
+
+
+_SALTS = re.compile(
+    rb"(?: (?:hydro(?:chloride|bromide|iodide)|di(?:hydrochloride|sodium|hydrate|phosphate|maleate|propionate)|hcl|hbr"
+    rb"|mono(?:hydrate|sodium|hydrochloride|nitrate)|tri(?:hydrate|sodium)|hemi(?:hydrate|fumarate)|sodium|potassium"
+    rb"|calcium|magnesium|zinc|meglumine|tromethamine|trometamol|lysine|arginine|acetate|acetonide|aspartate|benzoate"
+    rb"|besil?yl?ate|besilate|bitartrate|bromide|carbonate|chloride|citrate|decanoate|dipropionate|edisylate|embonate"
+    rb"|enant?hate|estolate|ethylsuccinate|fumarate|furoate|gluconate|hyclate|hydroxide|isethionate|lactate|lactobionate"
+    rb"|malate|maleate|mesil?yl?ate|mesilate|methylsulfate|methylsulphate|mofetil|mucate|napsylate|nitrate|oxalate"
+    rb"|palmitate|pamoate|phosphate|pivoxil|propionate|proxetil|salicylate|stearate|succinate|sulfate|sulphate|tartrate"
+    rb"|teoclate|theoclate|tosil?yl?ate|tosilate|undecanoate|valerate|xinafoate|axetil|medoxomil|cilexetil|besylate"
+    rb"|mesylate|tosylate))+(?= )"
+)
+"""Words that name the salt or ester of the ingredient before them; they belong to the mention, not to the INN."""
+_SPACE, _S = b" s"
+_SHORTEST_PLURAL = 3
+"""A name of fewer letters has no plural: ``as`` is not the plural of ``a``."""
+
+
+class Lexicon:
+    """An immutable set of names. Of two entries of one semantic type with the same name the first given wins."""
+
+    def __init__(self, names: Iterable[Name]) -> None:
+        by_pattern: dict[str, list[Name]] = {}
+        for name in names:
+            by_pattern.setdefault(fold_name(name.text), []).append(name)
+        by_pattern.pop("", None)
+        self._by_pattern = by_pattern
+        self._names = list(by_pattern.values())
+        self._automaton = BytesAhoCorasick([f" {pattern}".encode("latin-1") for pattern in by_pattern])
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return f"<Lexicon of {len(self)} names>"
+
+    def names(self) -> Iterator[Name]:
+        """Every name, in no particular order."""
+        return chain.from_iterable(self._names)
+
+    def find(self, text: str) -> list[Match]:
+        """Names in ``text``: leftmost, then longest, without overlap within one semantic type; sorted by start, end.
+
+        A name is found as whole words; hyphen, slash and single line breaks equal a space; a plural ``s`` and the
+        salt or ester word after an ingredient belong to the match.
+        """
+        folded = b" " + fold(text) + b"  "
+        found: list[tuple[int, int, Entry]] = []
+        for pattern, start, stop in self._automaton.find_matches_as_indexes(folded, overlapping=True):
+            # The pattern's leading space takes the place of the padding: start is already an offset into the text.
+            if folded[stop] == _SPACE:
+                end = stop - 1
+            elif folded[stop] == _S and folded[stop + 1] == _SPACE and stop - start > _SHORTEST_PLURAL:
+                end = stop
+            else:
+                continue
+            surface = text[start:end]
+            seen: set[str] = set()
+            for name in self._names[pattern]:
+                entry = name.entry
+                if entry.semantic in seen or (name.exact and not _same_letters(surface, name.text)):
+                    continue
+                seen.add(entry.semantic)
+                found.append((start, end, entry))
+        return self._select(found, folded)
+
+    @staticmethod
+    def _select(found: list[tuple[int, int, Entry]], folded: bytes) -> list[Match]:
+        """Leftmost-longest of all candidates, masked phrases taken out, salts added."""
+        found.sort(key=lambda candidate: (candidate[0], -candidate[1]))
+        free = {"drug": 0, "disorder": 0}
+        matches = []
+        for start, end, entry in found:
+            if start < free[entry.semantic]:
+                continue
+            if entry.kind == "ingredient" and (salt := _SALTS.match(folded, end + 1)):
+                end = salt.end() - 1  # noqa: PLW2901
+            free[entry.semantic] = end
+            if entry.kind != "masked":
+                matches.append(Match(start, end, entry))
+        return matches
+
+    def lookup(self, name: str, semantic: Semantic) -> Entry | None:
+        """The concept that ``name`` names, or ``None``.
+
+        Tried in this order: as written; other spellings; singular; without salt; with hyphens and spaces left out.
+        Capitals count for short acronyms only.  A name that only a masked phrase has is unknown.
+        """
+        folded = fold_name(name)
+        forms = [folded, *singulars(folded)]
+        if semantic == "drug":
+            forms += [bare for form in forms[:1] if (bare := _without_salt(form)) != form]
+        candidates = [spelling for form in forms for spelling in spellings(form)]
+        for form in candidates:
+            if entry := self._first(self._by_pattern.get(form, ()), name, semantic):
+                return entry
+        for form in candidates:
+            if entry := self._first(self._squashed.get(form.replace(" ", ""), ()), name, semantic):
+                return entry
+        return None
+
+    @staticmethod
+    def _first(names: Iterable[Name], written: str, semantic: Semantic) -> Entry | None:
+        for name in names:
+            if name.entry.semantic == semantic and (not name.exact or _same_letters(written, name.text)):
+                return None if name.entry.kind == "masked" else name.entry
+        return None
+
+    @cached_property
+    def _squashed(self) -> dict[str, list[Name]]:
+        squashed: dict[str, list[Name]] = {}
+        for pattern, names in self._by_pattern.items():
+            if " " in pattern:
+                squashed.setdefault(pattern.replace(" ", ""), []).extend(names)
+        for pattern, names in self._by_pattern.items():
+            if " " not in pattern and pattern in squashed:
+                squashed[pattern][:0] = names
+            elif " " not in pattern:
+                squashed[pattern] = names
+        return squashed
+
+
+def _same_letters(written: str, name: str) -> bool:
+    """Whether a short acronym is written with the capitals of ``name``; hyphens, spaces and a plural ``s`` are free."""
+    letters = "".join(filter(str.isalnum, written))
+    expected = "".join(filter(str.isalnum, name))
+    return letters in (expected, expected + "s")
+
+
+def _without_salt(name: str) -> str:
+    padded = f" {name} ".encode("latin-1")
+    first_word = padded.find(b" ", 1)
+    while first_word != -1:
+        if (salt := _SALTS.match(padded, first_word)) and salt.end() == len(padded) - 1:
+            return padded[1:first_word].decode("latin-1")
+        first_word = padded.find(b" ", first_word + 1)
+    return name

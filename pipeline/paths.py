@@ -3,9 +3,9 @@
 Belongs here: where things lie below ``DIR`` and whether ``DIR`` is ours.  Does not belong here: reading or writing them
 (``pipeline.storage``).  No other module spells a file name of a dataset.
 
-Part files: a dataset of one shard has one file per kind (``fhir/R4/Patient.ndjson``); one of several shards has a folder
-of the same name with one file per shard (``fhir/R4/Patient/part-00003.ndjson``).  Parquet is always ``part-*.parquet``,
-and both forms read with one pattern per kind.
+Part files: a dataset of one shard has one file per kind (``fhir/R4/Patient.ndjson``); one of several shards has a
+folder of the same name with one file per shard (``fhir/R4/Patient/part-00003.ndjson``).  Parquet is always
+``part-*.parquet``.
 """
 
 import os
@@ -55,7 +55,7 @@ class DatasetPaths:
         return self._lines(self.root / "fhir" / version, "bundles", shard, shards)
 
     def profile(self, version: FhirVersion, resource: dict[str, object]) -> Path:
-        """One of our own StructureDefinitions, CodeSystems or ValueSets: ``fhir/profiles/R4-StructureDefinition-x.json``."""
+        """One of our own definitions: ``fhir/profiles/R4-StructureDefinition-dechallenge.json``."""
         return self.root / "fhir" / "profiles" / f"{version}-{resource['resourceType']}-{resource['id']}.json"
 
     @property

@@ -1,44 +1,92 @@
-"""Reads a published dataset through its manifest."""
+"""Reads a published dataset through its manifest.
 
-from collections.abc import Iterator
+Belongs here: finding and decoding published files.  Does not belong here: judging their content
+(``pipeline.validation``).
+"""
+
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from pipeline.paths import DatasetPaths, FhirVersion
-from pipeline.storage.staging import CaseResources
+from pipeline.errors import UsageError
+from pipeline.paths import FHIR_VERSIONS, FORMAT, TABLES, DatasetPaths, FhirVersion
+from pipeline.records import Refused
+from pipeline.storage.files import read_lines, sha256
+from pipeline.storage.manifest import FORMAT_VERSION
+from pipeline.storage.staging import CaseResources, decode_refused
+from pipeline.storage.swap import interrupted
+
+Check = Callable[[dict[str, Any], FhirVersion], list[str]]
 
 
 class Dataset:
     """A published dataset. Opening one after an interrupted publication gives the old dataset, complete."""
 
-    manifest: dict[str, Any]
-    paths: DatasetPaths
+    def __init__(self, paths: DatasetPaths, manifest: dict[str, Any]) -> None:
+        self.paths = paths
+        self.manifest = manifest
 
     @classmethod
     def open(cls, root: Path) -> "Dataset":
         """Raises UsageError when ``root`` holds no dataset, or one of a newer format."""
-        raise NotImplementedError
+        paths = DatasetPaths(root)
+        if interrupted(paths):
+            paths = paths.previous
+        try:
+            manifest = orjson.loads(paths.manifest.read_bytes())
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise UsageError(f"{root} holds no case2fhir dataset: its manifest.json is missing or broken.") from error
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise UsageError(f"{root} holds no case2fhir dataset: its manifest.json is of something else.")
+        if manifest["format_version"] > FORMAT_VERSION:
+            raise UsageError(f"{root} was written by a newer case2fhir; update case2fhir to read it.")
+        return cls(paths, manifest)
 
     @property
     def shards(self) -> int:
         """Number of shards."""
-        raise NotImplementedError
+        return len(self.manifest["shards"])
 
     @property
     def versions(self) -> tuple[FhirVersion, ...]:
         """FHIR versions it was written in."""
-        raise NotImplementedError
+        return tuple(version for version in FHIR_VERSIONS if version in self.manifest["counts"]["resources"])
+
+    def table(self, table: str, shard: int) -> pa.Table:
+        """One Parquet table of one shard."""
+        return pq.ParquetFile(self.paths.table(table, shard)).read()
 
     def tables(self, shard: int) -> dict[str, pa.Table]:
         """All Parquet tables of one shard."""
-        raise NotImplementedError
+        return {table: self.table(table, shard) for table in TABLES}
 
-    def resources(self, shard: int, version: FhirVersion) -> Iterator[CaseResources]:
-        """The shard's resources by case, read from the bundles and checked anew."""
-        raise NotImplementedError
+    def resources(self, shard: int, version: FhirVersion, check: Check) -> Iterator[CaseResources]:
+        """The shard's resources by case, read from the bundles.
+
+        ``check`` (``validation.resources.check``) finds their problems.  Line n of the bundles belongs to row n of ``cases``.
+        """
+        cases = self.table("cases", shard).select(["case_id", "report_id"]).to_pylist()
+        lines = read_lines(self.paths.bundles(version, shard, self.shards))
+        for case, line in zip(cases, lines, strict=True):
+            resources = [entry["resource"] for entry in orjson.loads(line)["entry"]]
+            problems = [check(resource, version) for resource in resources]
+            yield CaseResources(**case, resources=resources, problems=problems)
+
+    def refused(self) -> list[Refused]:
+        """What was refused, with reasons."""
+        return [decode_refused(line) for line in read_lines(self.paths.refused)]
 
     def damaged(self) -> list[str]:
         """One sentence per file that is missing or is not the one the manifest lists; empty for a sound dataset."""
-        raise NotImplementedError
+        sentences = []
+        for file in self.manifest["files"]:
+            path = self.paths.root / file["path"]
+            if not path.exists():
+                sentences.append(f"{file['path']} is missing.")
+            elif path.stat().st_size != file["bytes"] or sha256(path) != file["sha256"]:
+                sentences.append(f"{file['path']} is not the file that the manifest lists.")
+        return sentences

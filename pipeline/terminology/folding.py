@@ -97,7 +97,7 @@ _PLURALS = (
     (re.compile(r"sis$"), "ses"),  # thrombosis
     (re.compile(r"itis$"), "itides"),  # arthritis
     (re.compile(r"(?<=om)a$"), "ata"),  # lymphoma: lymphomas needs no rule
-    (re.compile(r"(?<=[xs]|ch|sh)$"), "es"),  # rash, abscess
+    (re.compile(r"(?<=x)$|(?<=ss)$|(?<=[cs]h)$"), "es"),  # rash, abscess
 )
 
 

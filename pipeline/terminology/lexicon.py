@@ -146,7 +146,7 @@ class Lexicon:
         folded = fold_name(name)
         forms = [folded, *singulars(folded)]
         if semantic == "drug":
-            forms += [bare for form in forms[:1] if (bare := _without_salt(form)) != form]
+            forms += [bare for form in forms[:1] if (bare := without_salt(form)) != form]
         candidates = [spelling for form in forms for spelling in spellings(form)]
         for form in candidates:
             if entry := self._first(self._by_pattern.get(form, ()), name, semantic):
@@ -184,7 +184,7 @@ def _same_letters(written: str, name: str) -> bool:
     return letters in (expected, expected + "s")
 
 
-def _without_salt(name: str) -> str:
+def without_salt(name: str) -> str:
     padded = f" {name} ".encode("latin-1")
     first_word = padded.find(b" ", 1)
     while first_word != -1:

@@ -4,7 +4,7 @@ Belongs here: the grammar of those files.  Does not belong here: vocabularies th
 
 All files are UTF-8 with one concept a line: ``concept<TAB>kind<TAB>codes<TAB>synonyms[<TAB>members]``.  ``codes`` are
 ``SYSTEM:code`` separated by ``;`` (systems: ``code_systems.tsv``), synonyms and members separated by ``|``.  Empty
-lines and lines that start with ``#`` are comments.  Names of at most four letters and digits that have a capital are
+lines and lines that start with ``#`` are comments.  A header line is allowed.  Names of at most four letters and digits that have a capital are
 acronyms, found in these capitals only; all other names are found however they are capitalised.
 """
 
@@ -20,6 +20,7 @@ from pipeline.terminology.folding import fold_name, plurals, spellings
 from pipeline.terminology.lexicon import Entry, Kind, Name, Semantic
 
 LONGEST_ACRONYM = 4
+_HEADER = "concept\tkind\t"
 _KINDS = frozenset(get_args(Kind))
 
 
@@ -54,13 +55,10 @@ def read_concepts(path: Path) -> Iterator[Concept]:
     """The concepts of one file. ``UsageError`` names file and line of what does not follow the grammar."""
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
-            if line[0] in "#\n":
+            if line[0] in "#\n" or line.startswith(_HEADER):
                 continue
             place = f"{path.name}:{number}"
-            try:
-                name, kind, codes, synonyms, members, *rest = (*line.rstrip("\n").split("\t"), "", "")
-            except ValueError:
-                raise UsageError(f"{place}: expected concept, kind, codes, synonyms separated by tabs") from None
+            name, kind, codes, synonyms, members, *rest = [*line.rstrip("\n").split("\t"), "", "", "", ""]
             if any(rest) or kind not in _KINDS or not name:
                 raise UsageError(f"{place}: expected a name, a kind of {', '.join(sorted(_KINDS))}, at most 5 cells")
             try:

@@ -1,0 +1,49 @@
+"""Says what the text asserts of a mention: present, negated, possible, hypothetical, historical, family, literature.
+
+The idea is ConText (Harkema et al., J Biomed Inform 2009): a cue governs what follows or precedes it up to the next
+scope border.  Belongs here: scopes.  Does not belong here: phrases (``mappings/extraction/cues/assertion.tsv``) and the
+zone of a sentence (``zones``), which only adds ``literature``.
+"""
+
+import re
+from collections.abc import Sequence
+
+from pipeline.extraction.cues import Cue
+from pipeline.extraction.zones import Zone
+from pipeline.records import Assertion, Span
+
+_BORDER = re.compile(
+    r"[;:]|\.\s|,(?=\s*(?:and\s+)?(?:but|which|who|with|she|he|the|his|her|was|were|had|developed)\b)", re.IGNORECASE
+)
+_ORDER: tuple[Assertion, ...] = ("family", "negated", "hypothetical", "historical", "possible")
+_REACH = 90  # code points: a cue governs no further
+
+
+def assertion(text: str, sentence: Span, span: Span, cues: Sequence[Cue], zone: Zone) -> Assertion:
+    """The assertion of the mention at ``span``; ``cues`` are those of its sentence."""
+    governed = {cue.kind.partition(":")[0] for cue in cues if _governs(text, sentence, span, cue, cues)}
+    for kind in _ORDER:
+        if kind in governed:
+            return kind
+    return "literature" if zone in ("literature", "general") else "present"
+
+
+def _governs(text: str, sentence: Span, span: Span, cue: Cue, cues: Sequence[Cue]) -> bool:
+    family, _, scope = cue.kind.partition(":")
+    if family not in _ORDER:
+        return False
+    if any(other.kind == "pseudo" and other.start <= cue.start and cue.end <= other.end for other in cues):
+        return False
+    start, end = span
+    if scope == "forward":
+        return cue.end <= start and _open(text, cue.end, start, cues)
+    return end <= cue.start and _open(text, end, cue.start, cues)
+
+
+def _open(text: str, start: int, end: int, cues: Sequence[Cue]) -> bool:
+    """Is there no scope border between two places of a sentence?"""
+    if end - start > _REACH:
+        return False
+    if any(cue.kind == "scope" and start <= cue.start and cue.end <= end for cue in cues):
+        return False
+    return not _BORDER.search(text, start, end)

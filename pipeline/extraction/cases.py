@@ -1,0 +1,284 @@
+"""Assembles cases: one per patient, from what the sentences, the candidates and the course of events say.
+
+Belongs here: choosing suspects and reactions, uniting names of one thing, and filling the Case record with evidence.
+Does not belong here: reading the text (``document``), weighing concepts (``candidates``), ordering events (``course``).
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.extraction import course, exposures, onset, people
+from pipeline.extraction.candidates import Candidate, candidates
+from pipeline.extraction.course import Event
+from pipeline.extraction.document import Document, Found, Sentence, bare
+from pipeline.extraction.people import Person
+from pipeline.records import (
+    Assessment, Case, Coding, Concept, Drug, DrugRole, Evidence, Patient, Reaction, Span,
+)  # fmt: skip
+from pipeline.terminology import Entry, explains
+
+# Probabilities from which a concept counts; chosen by cross-validation on the training reports (training/candidates.py).
+SUSPECT = 0.5
+REACTION = 0.5
+SECOND = 0.5
+"""For a second suspect or reaction beside a better one."""
+
+_FACT_ZONES = frozenset({"case", "summary"})
+_MAX_VERBATIM = 12
+
+
+@dataclass(slots=True)
+class Group:
+    """Candidates that name one thing; the first is the one that names it best."""
+
+    members: list[Candidate]
+    score: float = field(default=0.0)
+
+    @property
+    def keys(self) -> set[str]:
+        """The keys of all members."""
+        return {member.key for member in self.members}
+
+    @property
+    def mentions(self) -> list[Found]:
+        """All mentions, in order."""
+        return sorted((m for member in self.members for m in member.mentions), key=lambda m: m.start)
+
+
+def assemble(document: Document) -> list[Case]:
+    """The cases of a report, in the order in which the text introduces the patients; none without a patient or a drug."""
+    persons = people.find(document)
+    cases = [_case(document, number, person, len(persons)) for number, person in enumerate(persons, 1)]
+    return [case for case in cases if case.drugs or case.reactions or case.patient.age or case.patient.sex]
+
+
+def _case(document: Document, number: int, person: Person, persons: int) -> Case:
+    sentences = person.sentences
+    told = [s for s in sentences if s.zone in _FACT_ZONES]
+    story = course.events(document, told)
+    everything = candidates(document, [s for s in sentences if s.zone != "apart"], story)
+    drugs = _unite([c for c in everything if c.semantic == "drug"], document)
+    disorders = _unite([c for c in everything if c.semantic == "disorder"], document)
+    reactions = _reactions(disorders)
+    suspects = _suspects(drugs) if reactions else []
+    case = Case(case_id=f"{document.report.report_id}-{number}", report_id=document.report.report_id)
+    case.patient = Patient(age=person.age, sex=person.sex, ethnicity=person.ethnicity)
+    ids = {id(group): f"drug-{n}" for n, group in enumerate(_told(drugs, document, suspects), 1)}
+    kept = [group for group in drugs if id(group) in ids]
+    case.drugs = [_drug(document, group, ids[id(group)], group in suspects, told, reactions) for group in kept]
+    exposures.fill(document, told, {key: ids[id(g)] for g in kept for key in g.keys}, case.drugs, story)
+    case.reactions = [
+        _reaction(document, group, f"reaction-{n}", story, reactions) for n, group in enumerate(reactions, 1)
+    ]
+    onset.fill(document, told, case.reactions, [g.keys for g in reactions], [g.keys for g in suspects], story)
+    _assess(case, kept, suspects, reactions, story, ids)
+    _indications(document, case, kept, disorders, reactions, told)
+    return case
+
+
+# --- one name for one thing ---------------------------------------------------------------------------------------
+
+
+def _unite(concepts: list[Candidate], document: Document) -> list[Group]:
+    """Groups of concepts of which one name contains the other's words ("hepatitis", "cholestatic hepatitis")."""
+    groups: list[Group] = []
+    for concept in sorted(concepts, key=lambda c: (-c.score, c.mentions[0].start)):
+        words = _content(concept.key)
+        home = next((g for g in groups if any(_same(words, _content(m.key)) for m in g.members)), None)
+        if home is None:
+            groups.append(Group([concept], concept.score))
+        else:
+            home.members.append(concept)
+    return groups
+
+
+def _content(name: str) -> frozenset[str]:
+    return frozenset(word.strip(".,;:()'\"").rstrip("s") for word in bare(name).replace("-", " ").split())
+
+
+def _same(left: frozenset[str], right: frozenset[str]) -> bool:
+    return bool(left and right) and (left <= right or right <= left)
+
+
+# --- choosing -----------------------------------------------------------------------------------------------------
+
+
+def _reactions(disorders: list[Group]) -> list[Group]:
+    """The reactions: the best, and others that stand on their own; signs that one of them explains join it."""
+    likely = [g for g in disorders if g.score >= REACTION]
+    chosen: list[Group] = []
+    for group in likely:
+        home = next((c for c in chosen if _explained(group, c)), None)
+        if home is not None:
+            home.members += group.members
+        elif not chosen or group.score >= SECOND:
+            chosen.append(group)
+    for group in disorders:  # signs below the threshold that a chosen diagnosis explains are its verbatim
+        if group not in likely and group.score > 0.1:
+            home = next((c for c in chosen if _explained(group, c)), None)
+            if home is not None:
+                home.members += group.members
+    return sorted(chosen, key=lambda g: -g.score)
+
+
+def _explained(sign: Group, diagnosis: Group) -> bool:
+    """Does the diagnosis explain the sign (``mappings/explains.tsv``)?"""
+    return any(s.key in explains(d.key) for d in diagnosis.members for s in sign.members)
+
+
+def _suspects(drugs: list[Group]) -> list[Group]:
+    best = [g for g in drugs if g.score >= SUSPECT]
+    return [g for g in best if g is best[0] or g.score >= SECOND]
+
+
+def _told(drugs: list[Group], document: Document, suspects: list[Group]) -> list[Group]:
+    """Drugs that this patient took, suspects first, then in the order of the text."""
+    zone = {sentence.index: sentence.zone for sentence in document.sentences}
+    taken = [
+        g for g in drugs
+        if g not in suspects
+        and any(m.assertion in ("present", "possible", "historical") and zone[m.sentence] == "case" for m in g.mentions)
+        and not any(member.entry is not None and member.entry.kind == "analyte" for member in g.members)
+    ]  # fmt: skip
+    return suspects + sorted(taken, key=lambda g: g.mentions[0].start)
+
+
+# --- filling the record -------------------------------------------------------------------------------------------
+
+
+def _verbatim(mentions: Iterable[Found]) -> list[str]:
+    return list(dict.fromkeys(" ".join(m.text.split()) for m in mentions))[:_MAX_VERBATIM]
+
+
+def _evidence(mentions: Iterable[Found]) -> Evidence:
+    return [m.span for m in mentions]
+
+
+def _codings(entry: Entry | None) -> list[Coding]:
+    return list(entry.codings) if entry else []
+
+
+def _own(group: Group, zones: dict[int, str]) -> list[Found]:
+    own = [m for m in group.mentions if zones[m.sentence] in _FACT_ZONES and m.assertion != "negated"]
+    return own or group.mentions
+
+
+def _drug(
+    document: Document, group: Group, name: str, suspect: bool, told: Sequence[Sentence], reactions: Sequence[Group]
+) -> Drug:
+    zones = {sentence.index: sentence.zone for sentence in document.sentences}
+    own = _own(group, zones)
+    best = max(group.members, key=lambda m: (m.entry is not None, m.score))
+    role, evidence = ("suspect", []) if suspect else _role(document, group, own, told, reactions)
+    drug = Drug(
+        id=name, name=best.entry.name if best.entry else bare(best.mentions[0].text), role=role,
+        verbatim=_verbatim(own), codings=_codings(best.entry), evidence=_evidence(own),
+    )  # fmt: skip
+    if suspect:
+        evidence = [x.at for member in group.members for x in member.links if x.kind in ("cause", "temporal")]
+    if evidence:
+        drug.facts["role"] = evidence
+    return drug
+
+
+def _role(
+    document: Document, group: Group, own: Sequence[Found], told: Sequence[Sentence], reactions: Sequence[Group]
+) -> tuple[DrugRole, Evidence]:
+    """Treatment of the reaction, earlier, or merely taken along (ICH E2B(R3) G.k.1)."""
+    onset_at = min((m.start for g in reactions for m in g.mentions if m.assertion == "present"), default=None)
+    by_index = {s.index: s for s in told}
+    for mention in own:
+        sentence = by_index.get(mention.sentence)
+        if sentence is None:
+            continue
+        if mention.assertion == "historical":
+            return "past", [mention.span]
+        started = [c for c in sentence.cued("start", "improve", "resolve") if abs(c.start - mention.start) < 100]
+        if onset_at is not None and mention.start > onset_at and started:
+            return "treatment", [mention.span]
+    return "concomitant", []
+
+
+def _reaction(
+    document: Document, group: Group, name: str, story: Sequence[Event], reactions: Sequence[Group]
+) -> Reaction:
+    zones = {sentence.index: sentence.zone for sentence in document.sentences}
+    own = _own(group, zones)
+    best = max(group.members, key=lambda m: (m.score, m.entry is not None))
+    others = {key for g in reactions if g is not group for key in g.keys}
+    ended, evidence = course.outcome(story, group.keys, others)
+    reaction = Reaction(
+        id=name, term=best.entry.name if best.entry else bare(best.mentions[0].text), verbatim=_verbatim(own),
+        codings=_codings(best.entry), outcome=ended, evidence=_evidence(own),
+    )  # fmt: skip
+    if evidence:
+        reaction.facts["outcome"] = evidence
+    return reaction
+
+
+def _assess(
+    case: Case, kept: Sequence[Group], suspects: Sequence[Group], reactions: Sequence[Group],
+    story: Sequence[Event], ids: dict[int, str],
+) -> None:  # fmt: skip
+    """One assessment per suspect and reaction the text ties together; a suspect without a tie is tied to all."""
+    by_id = {drug.id: drug for drug in case.drugs}
+    all_keys = {key for g in kept for key in g.keys}
+    for group, reaction in zip(reactions, case.reactions, strict=True):
+        tied = [s for s in suspects if _tied(s, group)]
+        for suspect in tied or suspects:
+            drug = by_id[ids[id(suspect)]]
+            result = course.course(story, suspect.keys, group.keys, all_keys - suspect.keys)
+            assessment = Assessment(
+                drug=drug.id, reaction=reaction.id, dechallenge=result.dechallenge, rechallenge=result.rechallenge
+            )
+            link: list[Span] = [x.at for m in suspect.members for x in m.links if x.disorder.key in group.keys]
+            assessment.evidence = link
+            for field_name, evidence in (
+                ("dechallenge", result.dechallenge_evidence), ("rechallenge", result.rechallenge_evidence),
+            ):  # fmt: skip
+                if evidence:
+                    assessment.facts[field_name] = evidence
+            case.assessments.append(assessment)
+            if drug.action_taken in (None, "unknown"):
+                drug.action_taken = result.action
+                if result.action_evidence:
+                    drug.facts["action_taken"] = result.action_evidence
+    treating = [drug for drug in case.drugs if drug.role == "treatment"]
+    for reaction in case.reactions[:1]:
+        reaction.treatments = [drug.id for drug in treating]
+
+
+def _tied(suspect: Group, reaction: Group) -> bool:
+    return any(x.disorder.key in reaction.keys for m in suspect.members for x in m.links if x.kind != "indication")
+
+
+def _indications(
+    document: Document, case: Case, kept: Sequence[Group], disorders: Sequence[Group], reactions: Sequence[Group],
+    told: Sequence[Sentence],
+) -> None:  # fmt: skip
+    """What the drugs were given for, and what else the patient has: disorders of the case that are no reactions."""
+    zones = {sentence.index: sentence.zone for sentence in document.sentences}
+    reaction_keys: Collection[str] = {key for g in reactions for key in g.keys}
+    for group in disorders:
+        if group.keys & set(reaction_keys):
+            continue
+        own = [
+            m for m in group.mentions if zones[m.sentence] in _FACT_ZONES and m.assertion in ("present", "historical")
+        ]
+        if not own:
+            continue
+        best = group.members[0]
+        concept = Concept(
+            term=best.entry.name if best.entry else bare(own[0].text), codings=_codings(best.entry),
+            verbatim=_verbatim(own), evidence=_evidence(own),
+        )  # fmt: skip
+        treated = {x.drug.key for m in group.members for x in m.links if x.kind == "indication"}
+        tagged = any(m.label == "indication" for m in own)
+        drugs = [d for d, g in zip(case.drugs, kept, strict=True) if g.keys & treated]
+        if tagged and not drugs:
+            drugs = [d for d in case.drugs if d.role == "suspect"][:1]
+        if drugs and (tagged or treated):
+            for drug in drugs:
+                drug.indications.append(concept)
+        elif any(m.label == "condition" or m.assertion == "historical" for m in own) and group.members[0].entry:
+            case.patient.history.append(concept)

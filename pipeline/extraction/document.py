@@ -1,0 +1,190 @@
+"""A report as the extractor sees it: sentences with zone, cues and mentions, and mentions grouped into concepts.
+
+Belongs here: putting the parts of the reading together once, for every later step.  Does not belong here: decisions
+about the case (``candidates``, ``course``, ``cases``).
+"""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipeline.extraction import abbreviations, mentions, segment
+from pipeline.extraction.assertion import assertion
+from pipeline.extraction.cues import Cue, fold, matcher
+from pipeline.extraction.zones import Zone, zones
+from pipeline.records import Assertion, Mention, Report, Span
+from pipeline.terminology import Entry, Match, lexicon
+
+Semantic = Literal["drug", "disorder"]
+
+_DISORDER_TYPES = {"reaction", "indication", "condition"}
+_MODIFIERS = re.compile(
+    r"^(?:an? |the |some |his |her |this |these |acute |severe |mild |moderate |marked |progressive |sudden |transient |"
+    r"generali[sz]ed |diffuse |recurrent |persistent |new-onset |new |significant |profound |massive |extensive |typical |"
+    r"symptomatic |isolated |unusual |atypical |reversible |fatal |life-threatening |serious |rapid |bilateral |multiple )+",
+    re.IGNORECASE,
+)
+
+
+@dataclass(slots=True)
+class Found:
+    """One drug or disorder in the text. ``label`` is the type that mention finding gave it, if any."""
+
+    semantic: Semantic
+    start: int
+    end: int
+    text: str
+    key: str
+    entry: Entry | None
+    label: str | None
+    sentence: int
+    assertion: Assertion = "present"
+
+    @property
+    def span(self) -> Span:
+        """Its place in the text."""
+        return (self.start, self.end)
+
+
+@dataclass(slots=True)
+class Sentence:
+    """One sentence; ``found`` is ordered by place."""
+
+    index: int
+    start: int
+    end: int
+    zone: Zone
+    cues: list[Cue]
+    found: list[Found] = field(default_factory=list)
+
+    @property
+    def span(self) -> Span:
+        """Its place in the text."""
+        return (self.start, self.end)
+
+    def of(self, semantic: Semantic) -> list[Found]:
+        """The drugs or the disorders of the sentence, in order."""
+        return [one for one in self.found if one.semantic == semantic]
+
+    def cued(self, *families: str) -> list[Cue]:
+        """The cues of some families (``"stop"``), in order."""
+        return [cue for cue in self.cues if cue.kind.partition(":")[0] in families]
+
+
+@dataclass(slots=True)
+class Document:
+    """A report read once. ``mentions`` are what the tagger and the patterns found, with assertions filled in."""
+
+    report: Report
+    folded: str
+    sentences: list[Sentence]
+    mentions: list[Mention]
+    long_forms: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        """The text that all offsets count into."""
+        return self.report.text
+
+
+def read(report: Report) -> Document:
+    """Read a report: split, zone, find and group. Linear in the length of the text."""
+    text = report.text
+    folded = fold(text)
+    spans = segment.sentences(text)
+    starts = [start for start, _ in spans]
+    cues: list[list[Cue]] = [[] for _ in spans]
+    for cue in matcher().find(folded):
+        index = bisect_right(starts, cue.start) - 1
+        if index >= 0 and cue.end <= spans[index][1]:
+            cues[index].append(cue)
+    zoned = zones(text, spans, report.sections, cues)
+    sentences = [
+        Sentence(index, start, end, zone, sentence_cues)
+        for index, ((start, end), zone, sentence_cues) in enumerate(zip(spans, zoned, cues, strict=True))
+    ]
+    long_forms = {found.short: text[slice(*found.long)] for found in abbreviations.find(text)}
+    tagged = mentions.find(text, spans)
+    matches = lexicon().find(text)
+    _place(text, sentences, starts, tagged, matches, long_forms)
+    for mention in tagged:
+        index = bisect_right(starts, mention.start) - 1
+        sentence = sentences[index]
+        mention.assertion = assertion(text, sentence.span, (mention.start, mention.end), sentence.cues, sentence.zone)
+    return Document(report=report, folded=folded, sentences=sentences, mentions=tagged, long_forms=long_forms)
+
+
+def _place(
+    text: str,
+    sentences: list[Sentence],
+    starts: list[int],
+    tagged: list[Mention],
+    matches: list[Match],
+    long_forms: dict[str, str],
+) -> None:
+    """Put every drug and disorder into its sentence: tagged spans first, lexicon matches that none of them covers after."""
+    by_semantic: dict[Semantic, list[Match]] = {"drug": [], "disorder": []}
+    for match in matches:
+        by_semantic[match.entry.semantic].append(match)
+    found: list[Found] = []
+    for mention in tagged:
+        semantic: Semantic | None = (
+            "drug" if mention.type == "drug" else "disorder" if mention.type in _DISORDER_TYPES else None
+        )
+        if semantic is None:
+            continue
+        inside = [m for m in by_semantic[semantic] if mention.start <= m.start and m.end <= mention.end]
+        entry = _head(text, inside)
+        found.append(
+            Found(
+                semantic, mention.start, mention.end, mention.text,
+                _key(mention.text, entry, semantic, long_forms), entry or _long_entry(mention.text, semantic, long_forms),
+                mention.type, -1,
+            )
+        )  # fmt: skip
+    for semantic, candidates in by_semantic.items():
+        taken = sorted((one.start, one.end) for one in found if one.semantic == semantic)
+        taken_starts = [start for start, _ in taken]
+        for match in candidates:
+            index = bisect_right(taken_starts, match.end - 1) - 1
+            if index >= 0 and taken[index][1] > match.start:
+                continue
+            words = text[match.start : match.end]
+            found.append(
+                Found(
+                    semantic, match.start, match.end, words,
+                    _key(words, match.entry, semantic, long_forms), match.entry, None, -1,
+                )
+            )  # fmt: skip
+    for one in sorted(found, key=lambda one: (one.start, -one.end)):
+        one.sentence = bisect_right(starts, one.start) - 1
+        sentence = sentences[one.sentence]
+        one.assertion = assertion(text, sentence.span, one.span, sentence.cues, sentence.zone)
+        sentence.found.append(one)
+
+
+def _head(text: str, matches: list[Match]) -> Entry | None:
+    """The concept a longer span is about: of "exacerbation of psoriasis" the last, of "rash on the trunk" the first."""
+    if not matches:
+        return None
+    longest = max(matches, key=lambda m: (m.end - m.start, m.start))
+    return longest.entry
+
+
+def _long_entry(words: str, semantic: Semantic, long_forms: dict[str, str]) -> Entry | None:
+    name = long_forms.get(words, words)
+    return lexicon().lookup(name, semantic)
+
+
+def _key(words: str, entry: Entry | None, semantic: Semantic, long_forms: dict[str, str]) -> str:
+    """What two surface forms of one concept share: the concept's name, or the plain words."""
+    if words in long_forms:
+        words = long_forms[words]
+        entry = lexicon().lookup(words, semantic) or entry
+    return entry.name if entry else bare(words)
+
+
+def bare(words: str) -> str:
+    """Lower case, white space squeezed, without articles and degrees: "A severe skin rash" → "skin rash"."""
+    return _MODIFIERS.sub("", " ".join(words.lower().split()))

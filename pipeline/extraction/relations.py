@@ -1,0 +1,90 @@
+"""Finds how single sentences tie drugs to disorders: as cause, in time, or as what the drug was given for.
+
+Belongs here: links within one sentence.  Does not belong here: what the whole report makes of them (``candidates``) and
+the phrases (``mappings/extraction/cues/causality.tsv``).
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from pipeline.extraction.document import Found, Sentence
+
+LinkKind = Literal["cause", "temporal", "indication", "relief"]
+
+_INDICATION = re.compile(
+    r"^\W*(?:\w+\W+){0,3}?(?:for|to treat|in the treatment of|for the treatment of|because of|for treatment of|against|to control)\W+(?:\w+\W+){0,4}$"
+)
+_TREATED = re.compile(
+    r"\b(?:treated|managed|treatment|therapy|controlled|prescribed|received|started|given|taking|on)\b"
+)
+_REACH = 160
+
+
+class Link(NamedTuple):
+    """One drug tied to one disorder by the words between them; ``at`` is the place of those words."""
+
+    kind: LinkKind
+    drug: Found
+    disorder: Found
+    at: tuple[int, int]
+
+
+def links(text: str, sentence: Sentence) -> Iterator[Link]:
+    """All links of a sentence. A drug and a disorder may be linked by more than one kind."""
+    drugs, disorders = sentence.of("drug"), sentence.of("disorder")
+    if not drugs or not disorders:
+        return
+    for drug in drugs:
+        for disorder in disorders:
+            if drug.end <= disorder.start:
+                yield from _forward(text, sentence, drug, disorder)
+            elif disorder.end <= drug.start:
+                yield from _backward(text, sentence, drug, disorder)
+            elif disorder.start <= drug.start and drug.end <= disorder.end:
+                # One span that names both: "imatinib-induced erythema multiforme".
+                yield Link("cause", drug, disorder, disorder.span)
+
+
+def _forward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> Iterator[Link]:
+    """The drug stands first."""
+    if disorder.start - drug.end > _REACH:
+        return
+    for cue in sentence.cues:
+        if (
+            drug.end <= cue.start
+            and cue.end <= disorder.start
+            and _reaches(sentence, drug, cue.start, cue.end, disorder)
+        ):
+            if cue.kind == "cause:forward":
+                yield Link("cause", drug, disorder, (cue.start, cue.end))
+            elif cue.kind in ("temporal:forward", "onset:after"):
+                yield Link("temporal", drug, disorder, (cue.start, cue.end))
+    between = text[drug.end : disorder.start]
+    if len(between) < 60 and _INDICATION.match(between):
+        yield Link("indication", drug, disorder, (drug.end, disorder.start))
+
+
+def _backward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> Iterator[Link]:
+    """The disorder stands first."""
+    if drug.start - disorder.end > _REACH:
+        return
+    for cue in sentence.cues:
+        if (
+            disorder.end <= cue.start
+            and cue.end <= drug.start
+            and _reaches(sentence, disorder, cue.start, cue.end, drug)
+        ):
+            if cue.kind == "cause:backward":
+                yield Link("cause", drug, disorder, (cue.start, cue.end))
+            elif cue.kind == "temporal:backward":
+                yield Link("temporal", drug, disorder, (cue.start, cue.end))
+    if drug.start - disorder.end < 80 and _TREATED.search(text, disorder.end, drug.start):
+        yield Link("indication", drug, disorder, (disorder.end, drug.start))
+
+
+def _reaches(sentence: Sentence, left: Found, start: int, end: int, right: Found) -> bool:
+    """Are the two mentions the ones the cue joins? Only items of one list may stand between them and it."""
+    near_left = max((one.end for one in sentence.of(left.semantic) if one.end <= start), default=left.end)
+    near_right = min((one.start for one in sentence.of(right.semantic) if one.start >= end), default=right.start)
+    return near_left - left.end <= 60 and right.start - near_right <= 60

@@ -1,0 +1,69 @@
+# Two commands are enough: `make run` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+INPUT ?= seeds
+OUT ?= out
+
+export DAGSTER_DISABLE_TELEMETRY := yes
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test quick lint format types golden dev dist constraints clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
+
+# A stamp, so that set-up is repeated only when what it installs has changed.
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "case2fhir needs Python 3.11 or newer, and '$(PYTHON)' was not found: try 'make PYTHON=/path/to/python3.11 ...'" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "case2fhir needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1): try 'make PYTHON=/path/to/python3.11 ...'" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+run: $(STAMP)  ## the main job on INPUT (seeds) into OUT (out)
+	$(BIN)/case2fhir run $(INPUT) --out $(OUT)
+
+test: $(STAMP)  ## all tests
+	$(BIN)/python -m pytest
+
+quick: $(STAMP)  ## the tests that take no more than a few seconds
+	$(BIN)/python -m pytest -m 'not slow'
+
+lint: $(STAMP)  ## style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)  ## put style and format right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP)  ## static types
+	$(BIN)/mypy
+
+golden: $(STAMP)  ## rewrite the expected outputs under tests/data; look at the diff before committing it
+	$(BIN)/python -m pytest tests/integration --update-golden
+
+dev: $(STAMP)  ## Dagster's web page with the assets, checks, schedule and sensor
+	$(BIN)/dagster dev -w workspace.yaml
+
+dist: $(STAMP)  ## wheel and source archive in dist/
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+constraints:  ## pin anew what a clean install brings
+	rm -rf $(VENV)-pins
+	$(PYTHON) -m venv $(VENV)-pins
+	$(VENV)-pins/bin/python -m pip install --quiet hatchling editables
+	$(VENV)-pins/bin/python -m pip install --quiet --no-build-isolation --editable '.[dev]'
+	{ sed -n '/^#/p' constraints.txt; $(VENV)-pins/bin/python -m pip freeze --exclude-editable; } > constraints.new
+	mv constraints.new constraints.txt
+	rm -rf $(VENV)-pins
+
+clean:  ## remove what make has made (not the output of run)
+	rm -rf $(VENV) $(VENV)-pins build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,13 @@
+"""Case → FHIR R4 and R5 resources, bundles, and the definitions of our own extensions.
+
+Belongs here: what a fact of the Case becomes in FHIR (docs/fhir-mapping.md).  Does not belong here: reading text,
+judging causality, checking resources, writing files.  ``common`` holds what R4 and R5 share, ``r4`` and ``r5`` the two
+resources that differ; codes, units and definitions are data in ``mappings/fhir``.
+"""
+
+from pipeline.fhir.bundles import bundle, delete_bundle
+from pipeline.fhir.cases import build
+from pipeline.fhir.profiles import profiles
+from pipeline.fhir.settings import ORDER, Options, Resource, Version
+
+__all__ = ["ORDER", "Options", "Resource", "Version", "build", "bundle", "delete_bundle", "profiles"]

@@ -1,0 +1,44 @@
+"""Bibliographic facts that a plain text states about itself.
+
+Belongs here: reading DOI, PMID, PMCID, journal and title out of running text.  Does not belong here: XML metadata.
+Reference lists are never looked at: their identifiers belong to other articles.
+"""
+
+import re
+
+from pipeline.records import Article, Section
+
+_FRONT = 1500
+"""Characters at the beginning of a text in which identifiers are its own."""
+
+_DOI = re.compile(r"(?i)(?:\bdoi\b[:\s]{0,3}|doi\.org/)(10\.\d{4,9}/[^\s\"<>\]]{1,120})")
+_PMID = re.compile(r"\b(?:PMID|PubMed ID)[:\s]{1,3}(\d{5,9})\b")
+_PMCID = re.compile(r"\b(?:PMCID[:\s]{1,3})?(PMC\d{5,9})\b")
+_JOURNAL = re.compile(r"Journal List\s*>\s*([^>\n]{2,80}?)\s*>")
+
+
+def doi(text: str) -> str | None:
+    """Return the DOI in ``text`` without resolver, label and closing punctuation, lower case (DOIs ignore case)."""
+    match = re.search(r"10\.\d{4,9}/[^\s\"<>\]]+", text)
+    return match.group().rstrip(".,;:").lower() if match else None
+
+
+def stated(text: str, sections: list[Section]) -> Article:
+    """Return what ``text`` says about itself in its first lines, furniture and title section."""
+    own = [text[s.start : s.end] for s in sections if s.kind == "furniture" or (s.start < _FRONT and _fronts(s))]
+    own = [part[:_FRONT] for part in own]
+    title = next((" ".join(text[s.start : s.end].split()) for s in sections if s.kind == "title"), None)
+    found = {}
+    for name, pattern in (("doi", _DOI), ("pmid", _PMID), ("pmcid", _PMCID), ("journal", _JOURNAL)):
+        found[name] = next((match.group(1) for part in own if (match := pattern.search(part))), None)
+    return Article(
+        title=title,
+        doi=doi(found["doi"]) if found["doi"] else None,
+        pmid=found["pmid"],
+        pmcid=found["pmcid"],
+        journal=found["journal"],
+    )
+
+
+def _fronts(section: Section) -> bool:
+    return section.kind not in ("references", "caption", "table")

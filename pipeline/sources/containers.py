@@ -253,10 +253,10 @@ class Inflated(io.RawIOBase):
         self._pending = b""
         self._taken = self._given = 0
 
-    def readable(self) -> bool:
+    def readable(self) -> bool:  # noqa: D102
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # noqa: D102
         while True:
             if self._decompressor.eof:
                 rest = self._decompressor.unused_data.lstrip(b"\0")
@@ -387,7 +387,7 @@ def _member(opened: _Opened, name: str) -> str:
 
 def _hidden(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return any((part.startswith(".") and part != ".." and part != ".") or part == "__MACOSX" for part in parts)
+    return any((part.startswith(".") and part not in {".", ".."}) or part == "__MACOSX" for part in parts)
 
 
 def _check_name(name: str) -> None:

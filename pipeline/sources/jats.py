@@ -195,7 +195,7 @@ def _table(wrap: Element, builder: TextBuilder) -> None:
     builder.add(_labelled(label or "", inline(wrap.find("caption"))), "caption", label, new=True)
     for row in wrap.iter("tr"):
         cells = [inline(cell) for cell in row if name(cell) in ("td", "th")]
-        builder.add("\t".join(cells).strip("\t") if any(cells) else "", "table", label)
+        builder.add("\t".join(cells).rstrip("\t") if any(cells) else "", "table", label)
     for foot in wrap.findall("table-wrap-foot"):
         builder.add(inline(foot), "table", label)
 

@@ -41,7 +41,7 @@ def _table() -> tuple[dict[str, str], dict[str, str], dict[str, frozenset[str]]]
     for line in (MAPPINGS / "sources" / "languages.tsv").read_text(encoding="utf-8").splitlines():
         if line.startswith("#") or not line.strip():
             continue
-        code, longer, name, functions = (line.split("\t") + [""])[:4]
+        code, longer, name, functions = line.split("\t")
         codes |= dict.fromkeys([code, *longer.split("|")], code)
         names[code] = name
         words[name] = frozenset(functions.split())

@@ -273,7 +273,7 @@ def _superscript(sup: Element, parts: list[str], leave_out: frozenset[str]) -> N
     elif _REFERENCE_NUMBERS.fullmatch(text) and before and not before[-1].isspace() and before[-1] not in "(-–/[":
         parts.append(CITATION)
     else:
-        parts.append(text)
+        parts.append({"TM": "™", "SM": "℠", "R": "®"}.get(text, text))
 
 
 class TextBuilder:
@@ -285,7 +285,7 @@ class TextBuilder:
         self.sections: list[Section] = []
 
     def add(self, text: str, kind: SectionKind, title: str | None = None, *, new: bool = False) -> None:
-        """Append one block (a paragraph, heading, row). Blocks of one kind and title make one section unless ``new``."""
+        """Append a paragraph, heading or row. Blocks of one kind and title make one section unless ``new``."""
         if not text:
             return
         last = self.sections[-1] if self.sections else None

@@ -6,6 +6,7 @@ space; a stretch without a heading is ``body``.  Titles are ``mappings/sources/s
 ``mappings/sources/clutter.tsv``.
 """
 
+import itertools
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -247,7 +248,7 @@ def _zones(text: str, lines: list[tuple[int, int]], heads: list[_Mark]) -> list[
     flow: SectionKind = "body"
     flow_title: str | None = None
     position = 0
-    for head, after in zip(heads, [*heads[1:], None], strict=True):
+    for head, after in itertools.zip_longest(heads, heads[1:]):
         if head.start > position:
             zones.append(_Mark(position, head.start, flow, flow_title))
         limit = after.start if after else len(text)

@@ -4,7 +4,7 @@ Belongs here: finding and decoding published files.  Does not belong here: judgi
 (``pipeline.validation``).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,9 @@ from pipeline.paths import FHIR_VERSIONS, FORMAT, TABLES, DatasetPaths, FhirVers
 from pipeline.records import Refused
 from pipeline.storage.files import read_lines, sha256
 from pipeline.storage.manifest import FORMAT_VERSION
-from pipeline.storage.staging import CaseResources, decode_refused
+from pipeline.storage.staging import decode_refused
 from pipeline.storage.swap import interrupted
-
-Check = Callable[[dict[str, Any], FhirVersion], list[str]]
+from pipeline.validation.resources import CaseResources, check
 
 
 class Dataset:
@@ -64,10 +63,10 @@ class Dataset:
         """All Parquet tables of one shard."""
         return {table: self.table(table, shard) for table in TABLES}
 
-    def resources(self, shard: int, version: FhirVersion, check: Check) -> Iterator[CaseResources]:
-        """The shard's resources by case, read from the bundles.
+    def resources(self, shard: int, version: FhirVersion) -> Iterator[CaseResources]:
+        """The shard's resources by case, read from the bundles and checked anew.
 
-        ``check`` (``validation.resources.check``) finds their problems.  Line n of the bundles belongs to row n of ``cases``.
+        Line n of the bundles belongs to row n of ``cases``.
         """
         cases = self.table("cases", shard).select(["case_id", "report_id"]).to_pylist()
         lines = read_lines(self.paths.bundles(version, shard, self.shards))

@@ -15,6 +15,7 @@ import msgspec
 import orjson
 
 from pipeline.errors import RunFailed
+from pipeline.fhir import bundle
 from pipeline.paths import RESOURCE_TYPES, TABLES, DatasetPaths, FhirVersion
 from pipeline.records import Case, Extraction, Refused, Report, encode
 from pipeline.storage import tables
@@ -148,8 +149,6 @@ class _Publication:
     def _bundles(
         self, version: FhirVersion, staged: Iterator[CaseResources], case_ids: Iterable[str], by_type: "_ByType"
     ) -> Iterator[bytes]:
-        from pipeline.fhir import bundle
-
         for case_id in case_ids:
             case = next(staged, None)
             if case is None or case.case_id != case_id:

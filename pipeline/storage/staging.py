@@ -9,7 +9,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -17,23 +17,14 @@ from pipeline.errors import RunFailed, UsageError
 from pipeline.paths import DatasetPaths, FhirVersion
 from pipeline.records import Case, Extraction, Refused, Report, decode_extraction, decode_report, encode
 from pipeline.storage.files import read_lines, write_lines
+from pipeline.validation.resources import CaseResources
+
+__all__ = ["CaseResources", "Staging", "decode_refused", "shard_count", "shard_of"]
 
 REPORTS_PER_SHARD: Final = 2_000
 """A shard is what one worker holds in memory and one resume does again: some 10 MB of text."""
 _BUFFER: Final = 32 << 20
 """Bytes of reports held while they are spread over shards, whose files are too many to keep open."""
-
-
-class CaseResources(msgspec.Struct, kw_only=True, frozen=True):
-    """The resources of one case in one FHIR version, in dependency order, and what is wrong with each of them.
-
-    ``problems`` runs parallel to ``resources`` (``validation.resources.check`` of each) and never holds report text.
-    """
-
-    case_id: str
-    report_id: str
-    resources: list[dict[str, Any]]
-    problems: list[list[str]]
 
 
 _decode_resources = msgspec.json.Decoder(CaseResources).decode

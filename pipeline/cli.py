@@ -1,0 +1,287 @@
+"""The command ``case2fhir``.
+
+Belongs here: options, exit codes, what is printed.  Does not belong here: the work.  Imports stand inside the commands:
+``extract`` must not pay for Dagster and Great Expectations, nor ``--help`` for anything.
+
+Exit codes: 0 done; 1 the run failed, or the dataset does not hold what it should; 2 usage; 3 done, but more was refused
+than the configured rate allows.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline import __version__
+from pipeline.errors import Case2FhirError, UsageError
+
+if TYPE_CHECKING:
+    from pipeline.records import Extraction, Refused, Report
+
+FAILED, USAGE, QUARANTINED = 1, 2, 3
+
+_INPUT = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+
+
+class _Failure(click.ClickException):
+    """One sentence on standard error, and an exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Errors meant for the user become one sentence; a closed pipe (``| head``) is no error."""
+    try:
+        yield
+    except UsageError as error:
+        raise _Failure(str(error), USAGE) from error
+    except Case2FhirError as error:
+        raise _Failure(str(error), FAILED) from error
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, "--version", prog_name="case2fhir")
+def main() -> None:
+    """Narrative reports of adverse drug reactions in, a validated FHIR dataset out.
+
+    \b
+    case2fhir run reports/ --out dataset/     the whole pipeline
+    case2fhir extract letter.txt              what is found in a text, as JSON
+
+    Exit codes: 0 done; 1 failed; 2 usage; 3 done, but more was refused than --max-quarantine-rate allows.
+    """
+
+
+@main.command()
+@_INPUT
+@click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder of the dataset.")
+@click.option("--fhir", type=click.Choice(["R4", "R5", "both"]), default="both", show_default=True)
+@click.option("--engine", type=click.Choice(["local"]), default="local", show_default=True, help="What runs batches.")
+@click.option(
+    "--workers", type=click.IntRange(min=0), default=0, help="Processes; 0, the default: one per core; 1: no others."
+)
+@click.option(
+    "--max-quarantine-rate",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    metavar="RATE",
+    help="Share of the reports that may be refused; above it the exit code is 3.",
+)
+@_JSON
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--verbose", is_flag=True, help="Dagster's log on standard error instead of progress.")
+def run(inputs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
+    """Read reports, extract cases, and write a validated FHIR dataset to DIR.
+
+    INPUT are files, archives (gz, zip, tar) or folders of plain text, JATS/NXML, PubMed XML, JSON Lines or Parquet.
+    What cannot be read is refused, listed with its reason in DIR/quarantine, and never stops the run.
+
+    DIR must be new, empty, or an earlier dataset, which is replaced at the end of the run and not before.
+    """
+    with _plainly():
+        _check_inputs(inputs)
+        _check_output(out)
+        from pipeline import console
+        from pipeline.orchestration import local_run
+
+        with console.progress(quiet=options.pop("quiet") or options["verbose"]) as progress:
+            summary = local_run.run(inputs, out, progress=progress, **options)
+        if as_json:
+            click.echo(_json(summary))
+        else:
+            console.show_summary(summary)
+        if summary["refused"]["above_limit"]:
+            raise _Failure(summary["refused"]["message"], QUARANTINED)
+
+
+@main.command()
+@click.argument("inputs", metavar="[INPUT...|-]", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.option("--workers", type=click.IntRange(min=0), default=1, help="Processes; 0: one per core; 1, the default.")
+def extract(inputs: tuple[Path, ...], workers: int) -> None:
+    """Print what is found in each report, one JSON line each, in the order of the input.
+
+    INPUT are files, archives or folders as for `run`.  "-", or nothing, reads JSON Lines {"id": ..., "text": ...} from
+    standard input.  Reports that cannot be read are named on standard error.
+    """
+    with _plainly():
+        standard_input = inputs in ((), (Path("-"),))
+        if not standard_input:
+            _check_inputs(inputs)
+        from pipeline import records, sources
+
+        items = sources.read_json_lines(sys.stdin.buffer) if standard_input else sources.read(inputs)
+        found = refused = 0
+        for result in _extractions(items, workers):
+            if isinstance(result, records.Refused):
+                refused += 1
+                click.echo(f"refused: {_where(result)}: {result.message} [{result.reason}]", err=True)
+            else:
+                found += 1
+                sys.stdout.buffer.write(records.encode(result) + b"\n")
+                if workers == 1:
+                    sys.stdout.buffer.flush()
+        if refused and not found:
+            raise _Failure("No report could be read.", FAILED)
+
+
+@main.command()
+@click.argument("dataset", metavar="DIR", type=click.Path(path_type=Path))
+@_JSON
+def validate(dataset: Path, as_json: bool) -> None:
+    """Check a dataset again: its files against the manifest, every resource, every expectation.
+
+    Exit code 1 when a file is damaged or a critical expectation fails.
+    """
+    with _plainly():
+        from pipeline import console
+        from pipeline.orchestration.stages import validate_dataset
+        from pipeline.storage import Dataset
+
+        opened = Dataset.open(dataset)
+        damaged = opened.damaged()
+        results = [] if damaged else validate_dataset(opened)
+        report = {
+            "dataset": str(dataset),
+            "ok": not damaged and all(result.success for result in results),
+            "damaged": damaged,
+            "suites": {
+                suite.suite: {
+                    "expectations": len(suite.results),
+                    "failed": [
+                        {
+                            "id": result.expectation.id,
+                            "severity": result.expectation.severity,
+                            "failing": len(result.failing),
+                            "message": result.message,
+                        }
+                        for result in suite.results
+                        if not result.success
+                    ],
+                }
+                for suite in results
+            },
+        }
+        if as_json:
+            click.echo(_json(report))
+        else:
+            console.show_validation(report)
+        if not report["ok"]:
+            raise _Failure(f"{dataset} does not hold what it should.", FAILED)
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["mentions", "pairs", "cases"]))
+@click.argument("gold", metavar="GOLD", type=click.Path(path_type=Path))
+@click.argument("predicted", metavar="[PRED]", required=False, type=click.Path(path_type=Path))
+@click.option("--texts", type=click.Path(path_type=Path), help='JSON Lines {"id", "text"} to extract from.')
+@click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes for extraction; 0: one per core.")
+@_JSON
+def evaluate(kind: str, gold: Path, predicted: Path | None, texts: Path | None, workers: int, as_json: bool) -> None:
+    """Compare what is extracted with annotated texts.
+
+    \b
+    mentions  GOLD.jsonl, rows with "mentions": per type, exact match of normalised strings
+    pairs     GOLD.jsonl, rows with "pairs": (drug, reaction), exact match
+    cases     GOLD folder of JSON files, one a report: whole patients
+
+    PRED holds lines printed by `case2fhir extract`.  Without it, extraction runs on the texts of --texts, or of
+    GOLD.jsonl itself, or of the file texts.jsonl beside the GOLD folder.
+    """
+    with _plainly():
+        _check_inputs([path for path in (gold, predicted, texts) if path is not None])
+        from pipeline import console, evaluation
+
+        annotated = evaluation.read_gold_cases(gold) if kind == "cases" else evaluation.read_jsonl(gold)
+        if predicted is None:
+            source = texts or (gold.parent / "texts.jsonl" if kind == "cases" else gold)
+            _check_inputs([source])
+            rows = _predictions(source, workers)
+        else:
+            rows = evaluation.read_jsonl(predicted)
+        score: Callable[..., evaluation.Table] = getattr(evaluation, f"score_{kind}")
+        scores = score(annotated, {row["id"]: row for row in rows})
+        if as_json:
+            click.echo(_json(scores))
+        else:
+            console.show_scores(scores)
+
+
+def _check_inputs(inputs: Iterable[Path]) -> None:
+    for path in inputs:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist.")
+        if not os.access(path, os.R_OK):
+            raise UsageError(f"{path} cannot be read: permission denied.")
+
+
+def _check_output(out: Path) -> None:
+    from pipeline.paths import DatasetPaths
+
+    DatasetPaths(out).check_ours()
+
+
+def _extractions(items: "Iterable[Report | Refused]", workers: int) -> "Iterator[Extraction | Refused]":
+    """What was found in each report, or why nothing was, in the order of the input as far as reports go."""
+    from pipeline import batches, records
+    from pipeline.engines.local import LocalEngine, cores
+    from pipeline.storage.staging import decode_refused
+
+    refused: list[Refused] = []
+
+    def rows() -> Iterator[tuple[bytes]]:
+        for item in items:
+            if isinstance(item, records.Refused):
+                refused.append(item)
+            else:
+                yield (records.encode(item),)
+
+    limit = 1 if workers == 1 else batches.ROWS
+    with LocalEngine(workers or cores()) as engine:
+        for batch in engine.run(batches.extract_task(), batches.batches(rows(), batches.REPORTS, limit)):
+            for row in batch.to_pylist():
+                if row["refused"] is None:
+                    yield records.decode_extraction(row["extraction"])
+                else:
+                    refused.append(decode_refused(row["refused"]))
+            yield from refused
+            refused.clear()
+    yield from refused
+
+
+def _predictions(texts: Path, workers: int) -> list[dict[str, Any]]:
+    """Extractions of the texts of a JSON Lines file, as the dicts that ``extract`` prints."""
+    import msgspec
+
+    from pipeline import records, sources
+
+    with texts.open("rb") as lines:
+        found = list(_extractions(sources.read_json_lines(lines, texts.name), workers))
+    return [msgspec.to_builtins(item) for item in found if isinstance(item, records.Extraction)]
+
+
+def _where(refused: "Refused") -> str:
+    source = refused.source
+    parts = [source and source.path, source and source.member, refused.place, refused.report_id]
+    return ", ".join(part for part in parts if part) or "standard input"
+
+
+def _json(document: object) -> str:
+    import json
+
+    return json.dumps(document, indent=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""One run of the job in this process: what ``case2fhir run`` does.
+
+Belongs here: materialising the assets without a Dagster instance of the user's, and summing up.  Does not belong here:
+printing.
+"""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from pipeline.definitions import build_defs
+from pipeline.errors import RunFailed
+from pipeline.orchestration.assets import QUARANTINE_RATE
+from pipeline.orchestration.jobs import JOB
+from pipeline.orchestration.resources import Engine, EngineName, Fhir, Inputs, Output, Progress
+from pipeline.paths import TABLES
+from pipeline.storage import Dataset
+
+
+def run(
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    fhir: str,
+    engine: str,
+    workers: int,
+    max_quarantine_rate: float,
+    progress: Progress,
+    verbose: bool = False,
+) -> dict[str, Any]:
+    """Run the job and sum up: counts, refusals, expectations, seconds by stage, as JSON-able values.
+
+    Raises UsageError where the folder is not ours, RunFailed when nothing was published.
+    """
+    defs = build_defs(
+        inputs=Inputs(paths=[str(path) for path in inputs]),
+        output=Output(folder=str(out), fhir=Fhir(fhir), max_quarantine_rate=max_quarantine_rate),
+        engine=Engine(name=EngineName(engine), workers=workers),
+        progress=progress,
+    )
+    log_level = "INFO" if verbose else "CRITICAL"
+    begin = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="case2fhir-") as folder, dg.DagsterInstance.ephemeral(folder) as instance:
+        result = defs.resolve_job_def(JOB).execute_in_process(
+            instance=instance,
+            run_config={"loggers": {"console": {"config": {"log_level": log_level}}}},
+            raise_on_error=False,
+        )
+    total = time.perf_counter() - begin
+    if not result.success and not _only_rate_failed(result):
+        raise _cause(result)
+    return _summary(result, out, total)
+
+
+def _only_rate_failed(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether the dataset was published, and nothing failed but the check of how much was refused."""
+    evaluations = result.get_asset_check_evaluations()
+    return any(check.check_name == QUARANTINE_RATE for check in evaluations)
+
+
+def _cause(result: dg.ExecuteInProcessResult) -> Exception:
+    """What to tell the user of a run that published nothing."""
+    blocking = [
+        check
+        for check in result.get_asset_check_evaluations()
+        if check.blocking and not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+    ]
+    if blocking:
+        found = "; ".join(f"{check.asset_key.to_user_string()}: {check.description}" for check in blocking)
+        return RunFailed(f"Nothing was published, because a critical expectation failed: {found}")
+    for event in result.get_run_failure_events() + result.get_step_failure_events():
+        print(event)
+    return RunFailed("?")
+
+
+def _summary(result: dg.ExecuteInProcessResult, out: Path, total: float) -> dict[str, Any]:
+    dataset = Dataset.open(out)
+    counts = dict(dataset.manifest["counts"])
+    refused = dataset.refused()
+    (rate,) = (c for c in result.get_asset_check_evaluations() if c.check_name == QUARANTINE_RATE)
+    checks = [c for c in result.get_asset_check_evaluations() if c.check_name != QUARANTINE_RATE]
+    seconds = {
+        event.step_key: round(event.step_success_data.duration_ms / 1000, 2)
+        for event in result.all_events
+        if event.event_type == dg.DagsterEventType.STEP_SUCCESS and event.step_key
+    }
+    return {
+        "dataset": str(out),
+        "counts": {table: counts[table] for table in TABLES},
+        "resources": counts["resources"],
+        "refused": {
+            "total": len(refused),
+            "by_reason": dict(Counter(item.reason for item in refused).most_common()),
+            "cases": len({item.case_id for item in refused if item.case_id}),
+            "rate": rate.metadata["rate"].value,
+            "above_limit": not rate.passed,
+            "message": rate.description,
+        },
+        "expectations": {"checked": len(checks), "failed": [c.check_name for c in checks if not c.passed]},
+        "seconds": seconds | {"total": round(total, 2)},
+    }

@@ -1,0 +1,120 @@
+"""What can be configured of a run: inputs, output, engine; and who hears of its progress."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Protocol, Self, TypeVar
+
+import dagster as dg
+from pydantic import Field
+
+from pipeline.engines.local import LocalEngine, cores
+from pipeline.errors import UsageError
+from pipeline.paths import FHIR_VERSIONS, DatasetPaths, FhirVersion
+from pipeline.storage import Staging, exclusive
+
+T = TypeVar("T")
+
+
+class Fhir(Enum):
+    """FHIR versions to write."""
+
+    R4 = "R4"
+    R5 = "R5"
+    BOTH = "both"
+
+
+class EngineName(Enum):
+    """What runs the batches."""
+
+    LOCAL = "local"
+
+
+class Inputs(dg.ConfigurableResource):
+    """What to read: files, archives and folders."""
+
+    paths: list[str] = Field(default=["seeds"], description="Files, archives or folders of reports.")
+
+    def files(self) -> list[Path]:
+        """The inputs as paths; raises UsageError for one that is not there."""
+        for path in self.paths:
+            if not Path(path).exists():
+                raise UsageError(f"{path} does not exist; INPUT must be files, archives or folders of reports.")
+        return [Path(path) for path in self.paths]
+
+
+class Output(dg.ConfigurableResource):
+    """What to write, and how much of the input may be refused."""
+
+    folder: str = Field(default="out", description="Folder of the dataset: new, empty, or a dataset of case2fhir.")
+    fhir: Fhir = Field(default=Fhir.BOTH, description="FHIR versions to write.")
+    max_quarantine_rate: float = Field(
+        default=0.5, ge=0, le=1, description="Share of the reports that may be refused before the run counts as failed."
+    )
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Hold the folder against other runs from the first asset to the last.
+
+        Raises UsageError where the folder is not ours, not writable, or being written by another run.
+        """
+        self.paths.claim()
+        with exclusive(self.paths):
+            yield self
+
+    @property
+    def paths(self) -> DatasetPaths:
+        """Where everything lies."""
+        return DatasetPaths(Path(self.folder))
+
+    @property
+    def staging(self) -> Staging:
+        """The run under way."""
+        return Staging(self.paths)
+
+    @property
+    def versions(self) -> tuple[FhirVersion, ...]:
+        """FHIR versions to write, oldest first."""
+        return tuple(version for version in FHIR_VERSIONS if self.fhir in (Fhir.BOTH, Fhir(version)))
+
+
+class Engine(dg.ConfigurableResource):
+    """What runs extraction and mapping."""
+
+    name: EngineName = Field(default=EngineName.LOCAL, description="local: processes on this machine.")
+    workers: int = Field(default=0, ge=0, description="Processes; 0: one per core; 1: no other process than the run's.")
+
+    def open(self) -> LocalEngine:
+        """A context manager with ``run(task, batches)``."""
+        return LocalEngine(self.workers or cores())
+
+
+class Progress(Protocol):
+    """Hears how far each stage is."""
+
+    def __call__(self, stage: str, done: int) -> None:
+        """``done`` reports (or cases) of ``stage`` are through."""
+
+
+class LogProgress:
+    """Progress as log lines, at most one every ten seconds."""
+
+    interval = 10.0
+
+    def __init__(self) -> None:
+        self._said = time.monotonic()
+
+    def __call__(self, stage: str, done: int) -> None:
+        """See ``Progress``."""
+        if time.monotonic() - self._said >= self.interval:
+            self._said = time.monotonic()
+            dg.get_dagster_logger("case2fhir").info("%s: %d so far", stage, done)
+
+
+def counted(items: Iterable[T], progress: Progress, stage: str) -> Iterator[T]:
+    """``items``, each one told to ``progress``."""
+    for done, item in enumerate(items, 1):
+        yield item
+        progress(stage, done)

@@ -1,0 +1,1 @@
+"""Trains the models that ``pipeline.extraction`` ships; not part of the installed package."""

@@ -13,7 +13,7 @@ from functools import cache
 from pipeline.data import MAPPINGS
 from pipeline.errors import BadInput
 
-_LOOKED_AT = 6000
+_LOOKED_AT = 4000
 _ENOUGH_ENGLISH = 0.12
 _HITS, _DISTINCT, _TIMES_ENGLISH = 8, 5, 3
 _LETTERS, _SHARE = 60, 0.5
@@ -58,11 +58,13 @@ def code(stated: str | None) -> str | None:
 
 def foreign(text: str) -> str | None:
     """Return the name of the language of ``text`` if it is certainly not English, else ``None``."""
-    words = _WORD.findall(text[:_LOOKED_AT].lower())
     table = _table()[2]
-    english = sum(map(table["English"].__contains__, words))
-    if english > _ENOUGH_ENGLISH * len(words):
+    beginning = text[:_LOOKED_AT].lower()
+    blanks = beginning.split()
+    if sum(map(table["English"].__contains__, blanks)) > _ENOUGH_ENGLISH * len(blanks):
         return None
+    words = _WORD.findall(beginning)
+    english = sum(map(table["English"].__contains__, words))
     counts = Counter(words)
     best, hits, distinct = "", 0, 0
     for name, functions in table.items():

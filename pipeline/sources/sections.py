@@ -30,9 +30,12 @@ _COUNTER = re.compile(r"\s+(?:no\.?\s*|number\s+|#\s*)?(?:\d{1,2}|[ivx]{1,4}|[a-
 _LINE = re.compile(r"[^\n]+")
 
 # A heading inside running text stands at a boundary: the start, a sentence end or a gap.
-_BOUNDARY = r"(?:^|(?<=[.!?\])\"”;]\s)|(?<=[.!?\])]\d\s)|(?<=\s\s))"
-_LABELLED = re.compile(_BOUNDARY + r"([A-Z][A-Za-z/&,'’ -]{2,50}?(?: \d{1,2})?)\s?(:|\s[-–—]\s|[–—])")
-_SHOUTED = re.compile(_BOUNDARY + r"([A-Z][A-Z/&,'’ -]{3,60})(?=\s)")
+_BOUNDARY = r"(?:^|[.!?\])\"”;]\s|[.!?\])]\d\s|\s\s)"
+_LABEL = re.compile(_BOUNDARY + r"\s*([A-Z][A-Za-z/&,'’ -]{2,50}(?: \d{1,2})?)\s?$")
+_LABEL_LENGTH = 60
+_LABEL_SIGN = re.compile(r"[:–—]|(?<=\s)-(?=\s)")
+_SHOUTED = re.compile(r"[A-Z][A-Z/&,'’ -]{3,60}(?=\s)")
+_AT_BOUNDARY = re.compile(_BOUNDARY + r"$")
 
 _FIGURE = re.compile(
     r"(?:Supplementary |Suppl\. ?)?(?:Fig(?:ure)?s?|FIG(?:URE)?S?|Table|TABLE|Scheme|Plate|Photo|Image|Chart|Box|Video)"
@@ -47,12 +50,14 @@ _PANEL = re.compile(
 )
 _STOP = re.compile(r"[.!?…][\])\"”]?\s+(?=[A-Z(\[])|\n")
 _ABBREVIATION = re.compile(r"(?:\b(?:Fig|Figs|et al|e\.g|i\.e|vs|Dr|No|approx|ca|cf|resp|Ref)|\b[A-Z])\.$")
-_RUNNING_FIGURE = re.compile(r"(?<=[.!?)…])\s+(?=(?:Fig|FIG|Table|TABLE)(?:ure|URE)?\.?\s?\d{1,2}[A-Z]?[.:]?\s+[A-Z(])")
+_RUNNING_FIGURE = re.compile(r"(?:Fig|FIG|Table|TABLE)(?:ure|URE)?\.?\s?\d{1,2}[A-Z]?[.:]?\s+[A-Z(]")
+_AFTER_SENTENCE = re.compile(r"[.!?…][)\]]?\s+$")
 
 _REFERENCE = re.compile(r"(?:\[?\d{1,3}[\].)]|\d{1,3}\s)\s*\S")
 _PUBLISHED = re.compile(r"(?:19|20)\d\d")
 _NARRATIVE = re.compile(
-    r"\b(?:was|were|had|presented|developed|received|we|he|she|his|her|our|underwent|showed|revealed|admitted)\b"
+    r"^An?\s\d|\bis (?:described|reported|presented)\b"
+    r"|\b(?:was|were|had|presented|developed|received|we|he|she|his|her|our|underwent|showed|revealed|admitted)\b"
     r"|\b\d{1,3}[- ](?:year|month|week|day)s?[- ]old\b.*\b(?:who|with|presents?)\b.*\.$"
 )
 
@@ -166,8 +171,8 @@ def _title(text: str, lines: list[tuple[int, int]], claimed: set[int]) -> _Mark 
     for i, (start, end) in candidates[:2]:
         line = text[start:end]
         if (
-            kind_of_title(line)
-            and len(line) <= _HEADING
+            len(line) <= _HEADING
+            and kind_of_title(line)
             and (":" not in line.rstrip(":") or kind_of_title(line, exact=True))
         ):
             continue  # the article type above the title
@@ -213,22 +218,21 @@ def _headings(text: str, lines: list[tuple[int, int]], claimed: set[int]) -> lis
 def _inline(text: str, start: int, end: int) -> list[_Mark]:
     line = text[start:end]
     found: dict[int, _Mark] = {}
-    if ":" in line or "–" in line or "—" in line or " - " in line:
-        for match in _LABELLED.finditer(line):
-            name = match.group(1)
-            if (match.group(2) != ":" and not name.isupper()) or not (kind := kind_of_title(name, exact=True)):
-                continue
-            found[match.start(1)] = _Mark(start + match.start(1), -1, kind, _label(name))
-    for match in _SHOUTED.finditer(line):
-        if match.start(1) in found:
+    for sign in _LABEL_SIGN.finditer(line):
+        match = _LABEL.search(line, max(0, sign.start() - _LABEL_LENGTH), sign.start())
+        if match is None or (sign.group() != ":" and not match.group(1).isupper()):
             continue
-        words = match.group(1).split()
+        if kind := kind_of_title(match.group(1), exact=True):
+            found[match.start(1)] = _Mark(start + match.start(1), -1, kind, _label(match.group(1)))
+    for match in _SHOUTED.finditer(line):
+        if match.start() in found or not _AT_BOUNDARY.search(line, max(0, match.start() - 4), match.start()):
+            continue
+        words = match.group().split()
         for count in range(min(len(words), 5), 0, -1):
             name = " ".join(words[:count])
-            after = line[match.start(1) :].lstrip()[len(name) :].lstrip() if count else ""
             if len(words[count - 1]) > 1 and (kind := kind_of_title(name, exact=True)):
-                if _opens(after):
-                    found[match.start(1)] = _Mark(start + match.start(1), -1, kind, name)
+                if _opens(line[match.start() + len(name) : match.start() + len(name) + 20].lstrip()):
+                    found[match.start()] = _Mark(start + match.start(), -1, kind, name)
                 break
     return [found[key] for key in sorted(found)]
 
@@ -295,14 +299,15 @@ def _captions(text: str, lines: list[tuple[int, int]], claimed: set[int], zones:
         elif match and not _IN_SENTENCE.match(text, match.end(), end):
             stop = end if end - start <= _LONG else _caption_end(text, match.end(), end)
             marks.append(_Mark(start, stop, "caption", match.group().strip(" .:|–—-")))
-        if "ig" in text[start:end] or "able" in text[start:end] or "FIG" in text[start:end]:
-            for label in _RUNNING_FIGURE.finditer(text, start, end):
-                if marks and label.end() < marks[-1].end:
-                    continue
-                opened = _FIGURE.match(text, label.end(), end)
-                if opened and not _IN_SENTENCE.match(text, opened.end(), end):
-                    name = opened.group().strip(" .:|–—-")
-                    marks.append(_Mark(label.end(), _caption_end(text, opened.end(), end), "caption", name))
+        for label in _RUNNING_FIGURE.finditer(text, start, end):
+            if label.start() == start or (marks and label.start() < marks[-1].end):
+                continue
+            if not _AFTER_SENTENCE.search(text, max(start, label.start() - 6), label.start()):
+                continue
+            opened = _FIGURE.match(text, label.start(), end)
+            if opened and not _IN_SENTENCE.match(text, opened.end(), end):
+                name = opened.group().strip(" .:|–—-")
+                marks.append(_Mark(label.start(), _caption_end(text, opened.end(), end), "caption", name))
     return [mark for mark in marks if _zone_at(zones, mark.start).kind != "references"]
 
 

@@ -1,12 +1,66 @@
-"""The data frames that expectation suites look at: tables with scalar check columns, resources, references."""
+"""The data frames that expectation suites look at: one per table, and one each of FHIR resources and references.
 
-from collections.abc import Iterable, Mapping
+Belongs here: bringing what spans columns, rows or tables (does the evidence quote the words? is the drug of the
+assessment there?) into one scalar column per question, so that a suite can state the answer it expects.  Does not
+belong here: what is expected (``expectations/*.json``).
 
+Columns that count defects are 0 where all is well (``spans_outside``, ``verbatim_unquoted``).  No frame holds the text
+of a report: words and evidence are compared here, and only the verdict is handed on.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any, Final
+
+import msgspec
 import pandas as pd
 import pyarrow as pa
 
 from pipeline.paths import FhirVersion
-from pipeline.storage.staging import CaseResources
+from pipeline.records import decode_case
+from pipeline.validation.resources import CaseResources, references
+
+Row = dict[str, Any]
+
+_MILLIGRAMS: Final = {"kg": 1e6, "g": 1e3, "mg": 1.0, "ug": 1e-3, "ng": 1e-6}
+"""UCUM units of mass; doses in other units (per kg, international units, volumes) have no ``dose_mg``."""
+_YEARS: Final = {"a": 1.0, "mo": 1 / 12, "wk": 7 / 365.25, "d": 1 / 365.25}
+"""UCUM: a is 365.25 d, mo a twelfth of it."""
+
+COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "reports": ("report_id", "characters", "sections_misplaced", "year", "doi", "pmid", "pmcid", "source_path"),
+    "cases": (
+        "case_id", "report_id", "report_known", "age_years", "age_unit", "sex", "facts_without_evidence",
+        "spans_outside", "history_unquoted", "codings_incomplete", "record_sound",
+    ),
+    "drugs": (
+        "case_id", "drug_id", "report_id", "case_known", "name", "role", "action_taken", "action_without_suspicion",
+        "evidence_count", "spans_outside", "verbatim_unquoted", "codings_incomplete",
+    ),
+    "exposures": (
+        "case_id", "drug_id", "exposure", "report_id", "drug_known", "dose", "dose_high", "dose_mg",
+        "dose_without_unit", "duration", "start", "with_unknown", "evidence_count", "spans_outside",
+        "verbatim_unquoted",
+    ),
+    "reactions": (
+        "case_id", "reaction_id", "report_id", "case_known", "term", "outcome", "seriousness", "time_to_onset",
+        "treatments_unknown", "evidence_count", "spans_outside", "verbatim_unquoted", "codings_incomplete",
+    ),
+    "assessments": (
+        "case_id", "drug_id", "reaction_id", "report_id", "drug_known", "reaction_known", "dechallenge", "rechallenge",
+        "naranjo_score", "naranjo_category", "naranjo_sum_differs", "naranjo_category_differs", "who_umc",
+        "spans_outside",
+    ),
+    "mentions": ("report_id", "mention", "report_known", "type", "assertion", "spans_outside", "verbatim_unquoted"),
+    "resources": (
+        "version", "report_id", "case_id", "type", "id", "problems", "problem_messages", "contradicted", "narrative",
+    ),
+    "references": (
+        "version", "report_id", "case_id", "source_type", "source_id", "path", "target_type", "target_id", "resolved",
+    ),
+}  # fmt: skip
+"""Columns of each frame; suites use no others."""
 
 
 def frames(
@@ -15,6 +69,211 @@ def frames(
     """Frames of one shard by suite name, for those tables given (plus resources and references when given any version).
 
     The same for a shard in ``Staging`` and for a published one: ``tables`` from ``storage.tables.build`` or
-    ``Dataset.tables``.
+    ``Dataset.tables``.  Evidence is compared with the texts in ``tables["reports"]``.
     """
-    raise NotImplementedError
+    shard = _Shard(tables)
+    result = {
+        name: _frame(name, map(make, shard.rows[name])) for name, make in shard.checks().items() if name in tables
+    }
+    if resources:
+        built = [(version, case) for version, cases in resources.items() for case in cases]
+        result["resources"] = _frame("resources", _resource_rows(built))
+        result["references"] = _frame("references", _reference_rows(built))
+    return result
+
+
+def _frame(name: str, rows: Iterable[Row]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(COLUMNS[name]))
+
+
+class _Shard:
+    """The rows of a shard's tables, and the keys and texts that they refer to."""
+
+    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
+        self.rows: dict[str, list[Row]] = {name: table.to_pylist() for name, table in tables.items()}
+        self.texts = {row["report_id"]: row["text"] for row in self.rows.get("reports", [])}
+        self.cases = {row["case_id"] for row in self.rows.get("cases", [])}
+        self.drugs = {(row["case_id"], row["drug_id"]) for row in self.rows.get("drugs", [])}
+        self.reactions = {(row["case_id"], row["reaction_id"]) for row in self.rows.get("reactions", [])}
+
+    def checks(self) -> dict[str, Callable[[Row], Row]]:
+        return {
+            "reports": self._report,
+            "cases": self._case,
+            "drugs": self._drug,
+            "exposures": self._exposure,
+            "reactions": self._reaction,
+            "assessments": self._assessment,
+            "mentions": self._mention,
+        }
+
+    def _report(self, row: Row) -> Row:
+        spans = [(section["start"], section["end"]) for section in row["sections"]]
+        ordered = [0, *(edge for span in spans for edge in span), len(row["text"])]
+        return row | {
+            "characters": len(row["text"].strip()),
+            "sections_misplaced": sum(a > b for a, b in pairwise(ordered)),
+        }
+
+    def _case(self, row: Row) -> Row:
+        facts = [(row[name], row[f"{name}_evidence"]) for name in ("sex", "ethnicity")]
+        facts.append((row["age_value"], row["age_evidence"]))
+        facts += [(fact, fact["evidence"]) for fact in row["history"] + row["tests"]]
+        return row | {
+            "report_known": row["report_id"] in self.texts,
+            "age_years": None
+            if row["age_value"] is None
+            else row["age_value"] * _YEARS.get(row["age_unit"], float("nan")),
+            "facts_without_evidence": sum(value is not None and not evidence for value, evidence in facts),
+            "spans_outside": self._outside(row),
+            "history_unquoted": sum(self._unquoted(row["report_id"], fact) for fact in row["history"]),
+            "codings_incomplete": sum(map(_incomplete, row["history"])),
+            "record_sound": _sound(row),
+        }
+
+    def _drug(self, row: Row) -> Row:
+        return row | {
+            "case_known": row["case_id"] in self.cases,
+            "action_without_suspicion": bool(row["action_taken"]) and row["role"] not in ("suspect", "interacting"),
+            "evidence_count": len(row["evidence"]),
+            "spans_outside": self._outside(row),
+            "verbatim_unquoted": self._unquoted(row["report_id"], row),
+            "codings_incomplete": _incomplete(row) + sum(map(_incomplete, row["indications"])),
+        }
+
+    def _exposure(self, row: Row) -> Row:
+        factor = None if row["cumulative"] else _MILLIGRAMS.get(row["unit"])
+        dose = row["dose_high"] or row["dose"]
+        return row | {
+            "drug_known": (row["case_id"], row["drug_id"]) in self.drugs,
+            "dose_mg": None if factor is None or dose is None else dose * factor,
+            "dose_without_unit": row["dose"] is not None and row["unit"] is None,
+            "with_unknown": sum((row["case_id"], drug) not in self.drugs for drug in row["with_drugs"]),
+            "evidence_count": len(row["evidence"]),
+            "spans_outside": self._outside(row),
+            "verbatim_unquoted": self._unquoted(row["report_id"], row),
+        }
+
+    def _reaction(self, row: Row) -> Row:
+        return row | {
+            "case_known": row["case_id"] in self.cases,
+            "seriousness": "|".join(row["seriousness"]) or None,
+            "treatments_unknown": sum((row["case_id"], drug) not in self.drugs for drug in row["treatments"]),
+            "evidence_count": len(row["evidence"]),
+            "spans_outside": self._outside(row),
+            "verbatim_unquoted": self._unquoted(row["report_id"], row),
+            "codings_incomplete": _incomplete(row),
+        }
+
+    def _assessment(self, row: Row) -> Row:
+        items = row["naranjo_items"]
+        return row | {
+            "drug_known": (row["case_id"], row["drug_id"]) in self.drugs,
+            "reaction_known": (row["case_id"], row["reaction_id"]) in self.reactions,
+            "naranjo_sum_differs": bool(items) and sum(item["score"] for item in items) != row["naranjo_score"],
+            "naranjo_category_differs": row["naranjo_category"] != _category(row["naranjo_score"]),
+            "spans_outside": self._outside(row),
+        }
+
+    def _mention(self, row: Row) -> Row:
+        text = self.texts.get(row["report_id"])
+        return row | {
+            "report_known": text is not None,
+            "spans_outside": self._outside({"report_id": row["report_id"], "span": row}),
+            "verbatim_unquoted": int(text is not None and text[row["start"] : row["end"]] != row["text"]),
+        }
+
+    def _outside(self, row: Row) -> int:
+        """How many spans anywhere in the row are empty or reach out of the report's text."""
+        size = len(self.texts.get(row["report_id"], ""))
+        return sum(not 0 <= start < end <= size for start, end in _spans(row))
+
+    def _unquoted(self, report_id: str, fact: Row) -> int:
+        """How many verbatim forms of a fact are not read in any stretch of its evidence, spaces and breaks aside."""
+        forms = fact["verbatim"] or []
+        forms = [forms] if isinstance(forms, str) else forms
+        text = self.texts.get(report_id, "")
+        quotes = [_plain(text[span["start"] : span["end"]]) for span in fact["evidence"]]
+        return sum(not any(_plain(form) in quote for quote in quotes) for form in forms)
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split())
+
+
+def _spans(value: Any) -> Iterator[tuple[int, int]]:
+    if isinstance(value, dict):
+        if "start" in value and "end" in value:
+            yield value["start"], value["end"]
+        else:
+            for child in value.values():
+                yield from _spans(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _spans(child)
+
+
+def _incomplete(fact: Row) -> int:
+    """Codings without code, or whose system is no URI."""
+    return sum(not coding["code"] or ":" not in (coding["system"] or "") for coding in fact["codings"])
+
+
+def _category(score: int | None) -> str | None:
+    """Naranjo et al. 1981: definite from 9, probable 5 to 8, possible 1 to 4, doubtful 0 or less."""
+    if score is None:
+        return None
+    return "definite" if score >= 9 else "probable" if score >= 5 else "possible" if score >= 1 else "doubtful"
+
+
+def _sound(row: Row) -> bool:
+    """Whether the Case record is one: known values only, and the identifiers of its row."""
+    try:
+        case = decode_case(row["case_json"])
+    except msgspec.ValidationError:
+        return False
+    return (case.case_id, case.report_id) == (row["case_id"], row["report_id"])
+
+
+def _resource_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[Row]:
+    """One row per resource and case: a resource that cases share has to be the same in each."""
+    contents: dict[tuple[Any, ...], set[bytes]] = {}
+    for version, case in built:
+        for resource in case.resources:
+            contents.setdefault(_identity(version, resource), set()).add(msgspec.json.encode(resource))
+    for version, case in built:
+        for resource, problems in zip(case.resources, case.problems, strict=True):
+            yield {
+                "version": version,
+                "report_id": case.report_id,
+                "case_id": case.case_id,
+                "type": resource.get("resourceType"),
+                "id": resource.get("id"),
+                "problems": len(problems),
+                "problem_messages": "; ".join(problems),
+                "contradicted": len(contents[_identity(version, resource)]) > 1,
+                "narrative": bool(resource.get("text", {}).get("div")),
+            }
+
+
+def _identity(version: FhirVersion, resource: Row) -> tuple[Any, ...]:
+    return version, resource.get("resourceType"), resource.get("id")
+
+
+def _reference_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[Row]:
+    """One row per reference: it has to point into the bundle of its own case."""
+    for version, case in built:
+        there = Counter(f"{resource.get('resourceType')}/{resource.get('id')}" for resource in case.resources)
+        for resource in case.resources:
+            for path, target in references(resource):
+                target_type, _, target_id = target.rpartition("/")
+                yield {
+                    "version": version,
+                    "report_id": case.report_id,
+                    "case_id": case.case_id,
+                    "source_type": resource.get("resourceType"),
+                    "source_id": resource.get("id"),
+                    "path": path,
+                    "target_type": target_type,
+                    "target_id": target_id,
+                    "resolved": target in there,
+                }

@@ -73,6 +73,8 @@ def extract_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
         report = records.decode_report(line)
         try:
             rows.append((line, records.encode(extract_report(report)), None))
+        except ImportError:
+            raise  # the installation is broken, not the report
         except Exception as error:
             rows.append((line, None, records.encode(_failed("extraction", report, error))))
     return _batch(rows, EXTRACTIONS)
@@ -92,6 +94,8 @@ def resources_batch(batch: pa.RecordBatch, versions: Sequence[FhirVersion]) -> p
         report, case = records.decode_report(report_line), records.decode_case(case_line)
         try:
             built = {version: records.encode(_build(case, report, version)) for version in versions}
+        except ImportError:
+            raise
         except Exception as error:
             rows.append((None, None, records.encode(_failed("fhir", report, error, case))))
         else:

@@ -6,7 +6,7 @@ materialises all four.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,8 @@ QUARANTINE_RATE = "quarantine_rate"
 """The check that fails a run of which too much was refused; what is left is published all the same."""
 
 Results = list[SuiteResult]
+Materialised = Iterator[dg.MaterializeResult[Results]]
+"""Yielded, not returned: Dagster takes a returned result for one without value where there are checks."""
 
 
 def code_version() -> str:
@@ -49,7 +51,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
         check_specs=checks.specs("reports", ["reports"]),
         metadata=_columns("reports"),
     )
-    def reports(inputs: Inputs, output: Output, progress: dg.ResourceParam[Progress]) -> dg.MaterializeResult[Results]:
+    def reports(inputs: Inputs, output: Output, progress: dg.ResourceParam[Progress]) -> Materialised:
         """Narrative reports as clean text with sections, identifiers and source, one per text of the inputs."""
         staging = output.staging
         staging.spool(counted(sources.read(inputs.files()), progress, "reports"))
@@ -57,7 +59,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
         rows = sum(len(staging.reports(shard)) for shard in range(staging.shards))
         if not rows:
             raise RunFailed(f"No report could be read: {_by_reason(staging.refused()) or 'the inputs hold no files'}.")
-        return _materialised(staging, found, rows=rows)
+        yield _materialised(staging, found, rows=rows)
 
     @asset(
         group_name="cases",
@@ -65,21 +67,19 @@ def build_assets() -> list[dg.AssetsDefinition]:
         check_specs=checks.specs("cases", CASE_SUITES),
         metadata=_columns("cases"),
     )
-    def cases(
-        output: Output, engine: Engine, progress: dg.ResourceParam[Progress], reports: Results
-    ) -> dg.MaterializeResult[Results]:
+    def cases(output: Output, engine: Engine, progress: dg.ResourceParam[Progress], reports: Results) -> Materialised:
         """Each patient's case: drugs, exposures, reactions, assessments, every fact with the text it was read from."""
         staging = output.staging
         with engine.open() as opened:
             stages.extract(staging, opened, partial(progress, "cases"))
         found = stages.validate(staging, "cases", stages.case_frames)
         rows = sum(len(e.cases) for shard in range(staging.shards) for e in staging.extractions(shard))
-        return _materialised(staging, found, rows=rows, before=reports)
+        yield _materialised(staging, found, rows=rows, before=reports)
 
     @asset(group_name="fhir", kinds={"json"}, check_specs=checks.specs("fhir_resources", RESOURCE_SUITES))
     def fhir_resources(
         output: Output, engine: Engine, progress: dg.ResourceParam[Progress], cases: Results
-    ) -> dg.MaterializeResult[Results]:
+    ) -> Materialised:
         """The FHIR resources of each case, R4 and R5, checked against their models."""
         staging = output.staging
         with engine.open() as opened:
@@ -91,7 +91,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
             for version in output.versions
             for case in staging.resources(shard, version)
         )
-        return _materialised(staging, found, rows=rows, before=cases)
+        yield _materialised(staging, found, rows=rows, before=cases)
 
     @asset(
         group_name="dataset",
@@ -105,7 +105,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
             )
         ],
     )
-    def dataset(output: Output, fhir_resources: Results) -> dg.MaterializeResult[None]:
+    def dataset(output: Output, fhir_resources: Results) -> Iterator[dg.MaterializeResult[None]]:
         """The published dataset: Parquet tables, NDJSON resources and bundles, profiles, quarantine, manifest."""
         refused = output.staging.refused()
         if not stages.anything_left(output.staging):
@@ -116,7 +116,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
             profiles={version: fhir.profiles(version) for version in output.versions},
             validation=suites.to_json(fhir_resources),
         )
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={"path": dg.MetadataValue.path(output.folder), "counts": manifest["counts"]},
             check_results=[_rate(refused, manifest, output.max_quarantine_rate)],
         )

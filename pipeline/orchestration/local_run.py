@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 
 from pipeline.definitions import build_defs
-from pipeline.errors import RunFailed
+from pipeline.errors import RunFailed, UsageError
 from pipeline.orchestration.assets import QUARANTINE_RATE
 from pipeline.orchestration.jobs import JOB
 from pipeline.orchestration.resources import Engine, EngineName, Fhir, Inputs, Output, Progress
@@ -73,9 +73,17 @@ def _cause(result: dg.ExecuteInProcessResult) -> Exception:
     if blocking:
         found = "; ".join(f"{check.asset_key.to_user_string()}: {check.description}" for check in blocking)
         return RunFailed(f"Nothing was published, because a critical expectation failed: {found}")
-    for event in result.get_run_failure_events() + result.get_step_failure_events():
-        print(event)
-    return RunFailed("?")
+    steps = [(event.step_key, event.step_failure_data.error) for event in result.get_step_failure_events()]
+    stage, error = steps[0] if steps else ("start", result.get_run_failure_event().job_failure_data.error)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is None:
+        return RunFailed(f"Stage {stage} failed; --verbose shows Dagster's log.")
+    for known in (UsageError, RunFailed):
+        if error.cls_name == known.__name__:
+            return known(error.message.partition(": ")[2].strip())
+    where = error.stack[-1].strip().splitlines()[0] if error.stack else "?"
+    return RunFailed(f"Stage {stage} failed with {error.cls_name} ({where}); --verbose shows Dagster's log.")
 
 
 def _summary(result: dg.ExecuteInProcessResult, out: Path, total: float) -> dict[str, Any]:

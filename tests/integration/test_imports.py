@@ -1,0 +1,51 @@
+"""What importing costs: pure packages and ``extract`` must not pay for Dagster, Great Expectations or FHIR models."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.integration.command import case2fhir
+
+HEAVY = {"dagster", "great_expectations", "pandas", "fhir"}
+LETTER = {"id": "letter-1", "text": "A 66-year-old woman developed a rash after imatinib. Imatinib was stopped."}
+
+
+def imported(code: str, stdin: str = "") -> set[str]:
+    """Top-level packages that are loaded after ``code`` has run in a fresh process."""
+    script = f"{code}\nimport sys, json\nprint(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}})))"
+    done = subprocess.run([sys.executable, "-c", script], input=stdin, capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "package", ["sources", "terminology", "extraction", "assessment", "fhir", "batches", "engines.local", "evaluation"]
+)
+def test_pure_packages_import_none_of_it(package: str) -> None:
+    assert not HEAVY & imported(f"import pipeline.{package}")
+
+
+def test_orchestration_imports_great_expectations_only_when_it_checks() -> None:
+    assert not {"great_expectations", "fhir"} & imported("import pipeline.definitions")
+
+
+def test_extract_imports_none_of_it() -> None:
+    code = "from pipeline.cli import main\nmain(['extract', '-'], standalone_mode=False)"
+    assert not HEAVY & imported(code, stdin=json.dumps(LETTER))
+
+
+def test_help_imports_nothing_but_click() -> None:
+    code = "from pipeline.cli import main\nmain(['run', '--help'], standalone_mode=False)"
+    assert not (HEAVY | {"pyarrow", "rich", "lxml"}) & imported(code)
+
+
+def test_extract_answers_within_a_second() -> None:
+    case2fhir("extract", "-", stdin=json.dumps(LETTER))  # compiled files and the disk cache are there now
+    times = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        assert case2fhir("extract", "-", stdin=json.dumps(LETTER)).code == 0
+        times.append(time.perf_counter() - begin)
+    assert min(times) < 1.0

@@ -1,0 +1,104 @@
+"""Batch functions: one bad report never takes the others along, and its text never gets into the refusal."""
+
+import pickle
+
+import pyarrow as pa
+import pytest
+
+from pipeline import batches, records
+from pipeline.records import Case, Extraction, Mention, Report, Source
+from pipeline.storage.staging import decode_refused
+
+SECRET = "Mrs. Miller"
+
+
+def report(report_id: str, text: str = "Rash after imatinib.") -> Report:
+    return Report(report_id=report_id, text=text, source=Source(path=f"in/{report_id}.txt", format="text"))
+
+
+def of(*reports: Report) -> pa.RecordBatch:
+    (batch,) = batches.batches([(records.encode(r),) for r in reports], batches.REPORTS)
+    return batch
+
+
+def test_each_report_gives_one_row_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "extract", lambda r: Extraction(id=r.report_id, cases=[]))
+    rows = batches.extract_batch(of(report("b"), report("a"))).to_pylist()
+    assert [records.decode_extraction(row["extraction"]).id for row in rows] == ["b", "a"]
+    assert [row["refused"] for row in rows] == [None, None]
+
+
+def test_cases_come_out_assessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    mentions = [Mention(type="drug", text="imatinib", start=11, end=19)]
+    case = Case(case_id="a-1", report_id="a")
+    monkeypatch.setattr(batches, "extract", lambda r: Extraction(id=r.report_id, mentions=mentions, cases=[case]))
+    seen = []
+    monkeypatch.setattr(batches, "assess", lambda case, report, mentions: seen.append((report, mentions)) or case)
+    batches.extract_batch(of(report("a")))
+    assert seen == [(report("a"), mentions)]
+
+
+def test_a_report_that_raises_is_refused_with_place_and_without_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def extract(r: Report) -> Extraction:
+        if r.report_id == "bad":
+            pickle.loads(r.text.encode())  # an exception from elsewhere, whose message quotes what it was given
+        return Extraction(id=r.report_id)
+
+    monkeypatch.setattr(batches, "extract", extract)
+    rows = batches.extract_batch(of(report("a"), report("bad", SECRET), report("c"))).to_pylist()
+    assert [row["extraction"] is not None for row in rows] == [True, False, True]
+    refused = decode_refused(rows[1]["refused"])
+    assert (refused.stage, refused.reason, refused.report_id) == ("extraction", "internal-error", "bad")
+    assert refused.source == Source(path="in/bad.txt", format="text")
+    assert refused.place is not None
+    assert refused.place.startswith("pipeline.batches:")
+    assert "UnpicklingError" in refused.message
+    assert SECRET not in refused.message
+
+
+def test_a_broken_installation_is_no_fault_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    def extract(_: Report) -> Extraction:
+        raise ImportError("no such library")
+
+    monkeypatch.setattr(batches, "extract", extract)
+    with pytest.raises(ImportError):
+        batches.extract_batch(of(report("a")))
+
+
+def test_a_report_that_killed_its_worker_is_refused() -> None:
+    (row,) = batches.extract_crashed(of(report("a"))).to_pylist()
+    assert decode_refused(row["refused"]).reason == "crashed"
+
+
+def test_tasks_travel_to_other_processes() -> None:
+    for task in (batches.extract_task(), batches.resources_task(("R4", "R5"))):
+        assert pickle.loads(pickle.dumps(task)) is not None
+
+
+def test_batches_are_short_in_rows_and_in_bytes() -> None:
+    sizes = [b.num_rows for b in batches.batches([(b"x",)] * 70, batches.REPORTS)]
+    assert sizes == [32, 32, 6]
+    long = b"x" * (batches.BYTES // 2)
+    assert [b.num_rows for b in batches.batches([(long,)] * 5, batches.REPORTS)] == [2, 2, 1]
+    assert list(batches.batches([], batches.REPORTS)) == []
+
+
+def test_each_case_gives_its_resources_in_the_versions_asked_for() -> None:
+    case = Case(case_id="a-1", report_id="a")
+    (batch,) = batches.batches([(records.encode(report("a")), records.encode(case))], batches.CASES)
+    (row,) = batches.resources_batch(batch, ("R5",)).to_pylist()
+    assert row["R4"] is row["refused"] is None
+    assert b'"case_id":"a-1"' in row["R5"]
+
+
+def test_a_case_that_cannot_be_mapped_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(case: Case, report: Report, version: str) -> list[dict[str, object]]:
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr("pipeline.fhir.build", build)
+    case = Case(case_id="a-1", report_id="a")
+    (batch,) = batches.batches([(records.encode(report("a")), records.encode(case))], batches.CASES)
+    (row,) = batches.resources_batch(batch, ("R4",)).to_pylist()
+    refused = decode_refused(row["refused"])
+    assert (refused.stage, refused.reason, refused.case_id) == ("fhir", "internal-error", "a-1")
+    assert SECRET not in refused.message

@@ -1,7 +1,7 @@
 """Reads doses, routes and frequencies of administration from text.
 
-Belongs here: what is an amount of a medicine, and its unit, period and route.  Does not belong here: which drug it is of
-(case assembly) and the words themselves, which are data: ``mappings/extraction/units.tsv``, ``units_context.tsv``,
+Belongs here: what is an amount of a medicine, and its unit, period and route.  Does not belong here: which drug it is
+of (case assembly) and the words themselves, which are data: ``mappings/extraction/units.tsv``, ``units_context.tsv``,
 ``routes.tsv`` and ``frequencies.tsv``.
 
 Units are UCUM.  A measurement ("12 mg/dL", "proteinuria of 3 g", "weighed 900 g") is not a dose: it is told apart by
@@ -124,7 +124,8 @@ def _lab_denominator() -> re.Pattern[str]:
 
 _TIME_WORD = alternatives(UNITS)
 _COUNTED = re.compile(
-    rf"(?:(?P<times>{NUMBER}) ?(?:times|x)(?: ?/ ?| an? | per | each | every | )(?P<in>daily|weekly|monthly|{_TIME_WORD}))"
+    rf"(?:(?P<times>{NUMBER}) ?(?:times|x)(?: ?/ ?| an? | per | each | every | )"
+    rf"(?P<in>daily|weekly|monthly|{_TIME_WORD}))"
     rf"|(?P<how>every|each|q\.?|/) ?(?P<n>{NUMBER})(?: ?(?:-|to|or) ?(?:{NUMBER}))? ?-?(?P<unit>{_TIME_WORD}){_END}"
     rf"|(?P<hourly>{NUMBER}) ?-? ?hourly{_END}"
     rf"|on days? \d{{1,3}}(?:(?:, ?(?:and )?| and | ?- ?| to )\d{{1,3}}){{0,9}}{_END}"
@@ -204,8 +205,8 @@ def _longest(cues: Sequence[Cue]) -> list[Cue]:
 _SENTENCE_BREAK = re.compile(r"[.;!?](?= |$)")
 _CLAUSE_BREAK = re.compile(r"[.;!?](?= |$)|,| and | with | plus | followed | then | but ")
 _LINK = re.compile(
-    r"(?: (?:was|were|is|are|of|at|to|up|from|about|approximately|around|increased|rose|fell|decreased|dropped|only|had|"
-    r"been|as|high|low|over|more|less|than|a|an|the|and|with|between|being|loss|gain|count|value))*[ (:=<>≥≤~]*"
+    r"(?: (?:was|were|is|are|of|at|to|up|from|about|approximately|around|increased|rose|fell|decreased|dropped|only|"
+    r"had|been|as|high|low|over|more|less|than|a|an|the|and|with|between|being|loss|gain|count|value))*[ (:=<>≥≤~]*"
 )
 _FREQUENCY_LINK = re.compile(
     r"[ -]*(?:(?:total|oral|intravenous|iv|divided|fixed) )?"
@@ -244,7 +245,7 @@ class _Amount(NamedTuple):
     sort: str
     per: str | None
     per_span: Span | None
-    count: float | None
+    multiplier: float | None
     tail: int  # where the words that may state its frequency and route begin: behind the second of "10/5 mg"
 
 
@@ -289,7 +290,7 @@ def _amounts(low: str, match: re.Match[str]) -> Iterator[_Amount]:
     if separate or second < first or changed or low_unit != unit:
         first_end = match.end("low_unit") if match["low_unit"] else match.end("low")
         yield whole._replace(end=first_end, dose_high=None, unit=low_unit, per_span=None)
-        yield whole._replace(start=match.start("high"), dose=second, dose_high=None, count=None)
+        yield whole._replace(start=match.start("high"), dose=second, dose_high=None, multiplier=None)
     else:
         yield whole
 
@@ -320,7 +321,7 @@ class _Context:
         return Dosage(
             start, end, amount.dose, amount.dose_high, amount.unit,
             amount.per or (frequency.period if frequency else None),
-            route.value if route else None, "cumulative" in kinds, kind, amount.count,  # type: ignore[arg-type]
+            route.value if route else None, "cumulative" in kinds, kind, amount.multiplier,  # type: ignore[arg-type]
             (amount.start, amount.end),
             amount.per_span or (frequency[:2] if frequency else None),
             route[:2] if route else None,

@@ -4,7 +4,7 @@ Belongs here: finding and decoding published files.  Does not belong here: judgi
 (``pipeline.validation``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from pipeline.storage.files import read_lines, sha256
 from pipeline.storage.manifest import FORMAT_VERSION
 from pipeline.storage.staging import decode_refused
 from pipeline.storage.swap import interrupted
-from pipeline.validation.resources import CaseResources, check
+from pipeline.validation.resources import CaseResources
+
+Check = Callable[[dict[str, Any], FhirVersion], list[str]]
 
 
 class Dataset:
@@ -63,10 +65,10 @@ class Dataset:
         """All Parquet tables of one shard."""
         return {table: self.table(table, shard) for table in TABLES}
 
-    def resources(self, shard: int, version: FhirVersion) -> Iterator[CaseResources]:
-        """The shard's resources by case, read from the bundles and checked anew.
+    def resources(self, shard: int, version: FhirVersion, check: Check) -> Iterator[CaseResources]:
+        """The shard's resources by case, read from the bundles; line n of them belongs to row n of ``cases``.
 
-        Line n of the bundles belongs to row n of ``cases``.
+        ``check`` (``validation.resources.check``) says anew what is wrong with each.
         """
         cases = self.table("cases", shard).select(["case_id", "report_id"]).to_pylist()
         lines = read_lines(self.paths.bundles(version, shard, self.shards))

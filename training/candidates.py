@@ -4,22 +4,28 @@
 
 A drug concept is positive if it names a suspect of the gold, a disorder if it names a reaction (its term or one of its
 forms).  Logistic regression with an L2 penalty, full-batch Newton steps from zero: no randomness, so the same data give
-the same file.  The penalty and the thresholds are chosen by leave-one-report-out style 10-fold cross-validation.
+the same file.  The penalty is chosen by 10-fold cross-validation over reports, which also gives the second look its view
+of the partners.
 """
 
 import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.extraction import course, people
-from pipeline.extraction.candidates import WEIGHTS, Candidate, candidates
-from pipeline.extraction.document import Document, read
+from pipeline.extraction import course
+from pipeline.extraction.candidates import PARTNER_FEATURES, WEIGHTS, Candidate, add_partners, candidates
+from pipeline.extraction.document import read
 from pipeline.records import Report
+
+Matrix = NDArray[Any]
 
 _FOLDS = 10
 _PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
@@ -44,31 +50,38 @@ def _hit(names: set[str], wanted: set[str]) -> bool:
     )
 
 
-def rows(data: Path) -> Iterator[tuple[str, str, dict[str, float], bool]]:
-    """``(report id, semantic, features, label)`` for every concept of every training report."""
-    texts = [json.loads(line) for line in (data / "cases/train/texts.jsonl").open(encoding="utf-8")]
-    for text in texts:
+@dataclass(slots=True)
+class Example:
+    """One concept of one training report."""
+
+    report: str
+    candidate: Candidate
+    positive: bool
+
+
+def examples(data: Path) -> list[list[Example]]:
+    """The concepts of every training report, a list per report."""
+    found = []
+    for line in (data / "cases/train/texts.jsonl").open(encoding="utf-8"):
+        text = json.loads(line)
         gold = json.loads((data / f"cases/train/gold/{text['id']}.json").read_text(encoding="utf-8"))
-        patients = gold["patients"]
-        drugs = {
-            _normal(n) for p in patients for d in p["drugs"] if d["role"] in ("suspect", "interacting")
-            for n in [d["name"], *(d.get("verbatim") or [])]
-        }  # fmt: skip
         disorders = {
-            _normal(n) for p in patients for r in p["reactions"] if not r.get("rejected")
+            _normal(n) for p in gold["patients"] for r in p["reactions"] if not r.get("rejected")
             for n in [r["term"], *r.get("synonyms", [])]
         }  # fmt: skip
-        if not disorders:
-            drugs = set()
-        document: Document = read(Report(report_id=text["id"], text=text["text"]))
-        for person in people.find(document)[:1]:
-            story = course.events(document, [s for s in document.sentences if s.zone in ("case", "summary")])
-            for one in candidates(document, [s for s in document.sentences if s.zone != "apart"], story):
-                wanted = drugs if one.semantic == "drug" else disorders
-                yield text["id"], one.semantic, one.features, _hit(_names(one), wanted)
+        drugs = {
+            _normal(n) for p in gold["patients"] for d in p["drugs"] if d["role"] in ("suspect", "interacting")
+            for n in [d["name"], *(d.get("verbatim") or [])] if disorders
+        }  # fmt: skip
+        document = read(Report(report_id=text["id"], text=text["text"]))
+        story = course.events(document, [s for s in document.sentences if s.zone in ("case", "summary")])
+        concepts = candidates(document, [s for s in document.sentences if s.zone != "apart"], story)
+        wanted = {"drug": drugs, "disorder": disorders}
+        found.append([Example(text["id"], one, _hit(_names(one), wanted[one.semantic])) for one in concepts])
+    return found
 
 
-def fit(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
+def fit(x: Matrix, y: Matrix, penalty: float) -> Matrix:
     """Newton's method for L2-penalised logistic regression; the last column is the bias and is not penalised."""
     w = np.zeros(x.shape[1])
     ridge = np.full(x.shape[1], penalty)
@@ -84,58 +97,73 @@ def fit(x: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
     return w
 
 
-def _matrix(examples: Sequence[tuple[str, str, dict[str, float], bool]], names: Sequence[str]) -> np.ndarray:
+def _matrix(own: Sequence[Example], names: Sequence[str]) -> Matrix:
     column = {name: n for n, name in enumerate(names)}
-    x = np.zeros((len(examples), len(names) + 1))
+    x = np.zeros((len(own), len(names) + 1))
     x[:, -1] = 1
-    for row, (_, _, features, _) in enumerate(examples):
-        for name, value in features.items():
+    for row, example in enumerate(own):
+        for name, value in example.candidate.features.items():
             if name in column:
                 x[row, column[name]] = value
     return x
 
 
-def _f1(y: np.ndarray, p: np.ndarray, threshold: float) -> float:
+def _f1(y: Matrix, p: Matrix, threshold: float) -> float:
     chosen = p >= threshold
     return 2 * float((chosen & y).sum()) / max(1.0, float(chosen.sum() + y.sum()))
 
 
-def train(examples: list[tuple[str, str, dict[str, float], bool]], semantic: str) -> list[tuple[str, float]]:
-    """Weights by feature name, bias included, for one semantic type; prints the cross-validated figures."""
-    own = [e for e in examples if e[1] == semantic]
-    names = sorted({name for e in own for name in e[2]})
-    x, y = _matrix(own, names), np.array([e[3] for e in own])
-    ids = sorted({e[0] for e in own})
-    fold = np.array([ids.index(e[0]) % _FOLDS for e in own])
-    best = (0.0, 0.0, 0.0)
+def train(own: Sequence[Example], name: str) -> tuple[list[tuple[str, float]], Matrix]:
+    """Weights by feature name, bias included, and the probabilities from cross-validation; prints the figures."""
+    names = sorted({feature for e in own for feature in e.candidate.features})
+    x, y = _matrix(own, names), np.array([e.positive for e in own])
+    ids = sorted({e.report for e in own})
+    fold = np.array([ids.index(e.report) % _FOLDS for e in own])
+    best: tuple[float, float, Matrix] | None = None
     for penalty in _PENALTIES:
         p = np.zeros(len(own))
         for n in range(_FOLDS):
             p[fold == n] = 1 / (1 + np.exp(-x[fold == n] @ fit(x[fold != n], y[fold != n].astype(float), penalty)))
         loss = -float(np.mean(np.log(np.where(y, p, 1 - p) + 1e-9)))
-        for threshold in np.arange(0.2, 0.81, 0.05):
-            best = max(best, (_f1(y, p, threshold), penalty, threshold))
-        print(f"{semantic} penalty {penalty}: log loss {loss:.4f}, F1 at .5 {_f1(y, p, 0.5):.4f}", file=sys.stderr)
-    print(f"{semantic}: best F1 {best[0]:.4f} at penalty {best[1]}, threshold {best[2]:.2f}", file=sys.stderr)
-    weights = fit(x, y.astype(float), best[1])
-    return [("bias", float(weights[-1])), *zip(names, map(float, weights[:-1]), strict=True)]
+        if best is None or loss < best[0]:
+            best = (loss, penalty, p)
+    assert best is not None
+    loss, penalty, p = best
+    curve = {round(float(t), 2): round(_f1(y, p, t), 3) for t in np.arange(0.2, 0.81, 0.1)}
+    print(
+        f"{name}: {y.sum()} of {len(y)} positive, penalty {penalty}, log loss {loss:.4f}, F1 by threshold {curve}",
+        file=sys.stderr,
+    )
+    weights = fit(x, y.astype(float), penalty)
+    return [("bias", float(weights[-1])), *zip(names, map(float, weights[:-1]), strict=True)], p
 
 
 def main() -> None:
-    """Read the data, fit both models, write the weights file."""
+    """Read the data, fit all models, write the weights file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     args = parser.parse_args()
-    examples = list(rows(args.data))
+    reports = examples(args.data)
+    everything = [e for report in reports for e in report]
+    for e in everything:  # the first look does not see the partners
+        for feature in [f for f in e.candidate.features if f in PARTNER_FEATURES]:
+            del e.candidate.features[feature]
     lines = [
         "# Weights of the logistic scores of pipeline/extraction/candidates.py. Version 1.",
         "# Source: fitted by `python -m training.candidates` on the training reports. Do not edit: fit again.",
-        "# Grammar: semantic<TAB>feature<TAB>weight",
+        "# Grammar: model<TAB>feature<TAB>weight",
     ]
-    for semantic in ("drug", "disorder"):
-        lines += [
-            f"{semantic}\t{name}\t{weight:.4f}" for name, weight in train(examples, semantic) if abs(weight) >= 5e-5
-        ]
+    first: dict[int, float] = {}
+    for stage in (" first look", ""):
+        for semantic in ("drug", "disorder"):
+            own = [e for e in everything if e.candidate.semantic == semantic]
+            weights, p = train(own, semantic + stage)
+            first |= {id(e.candidate): float(value) for e, value in zip(own, p, strict=True)}
+            lines += [f"{semantic}{stage}\t{name}\t{w:.4f}" for name, w in weights if abs(w) >= 5e-5]
+        if stage:
+            for report in reports:
+                concepts = [e.candidate for e in report]
+                add_partners(concepts, [first[id(c)] for c in concepts])
     WEIGHTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

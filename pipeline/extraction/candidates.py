@@ -6,10 +6,12 @@ features and score.  Does not belong here: building the case from the chosen con
 """
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 
 from pipeline.data import MAPPINGS
 from pipeline.extraction.course import Event
@@ -18,6 +20,8 @@ from pipeline.extraction.relations import Link, links
 from pipeline.terminology import Entry
 
 WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
+PARTNER_FEATURES = frozenset({"likely partner by cause", "likely partner by temporal", "best rival", "best partner", "likely list mate"})
+_LIST = re.compile(r"\s*(?:\([^)]{0,25}\))?\s*(?:,|/|\+|,?\s*(?:and|or|plus|and/or|with|as well as))\s*", re.IGNORECASE)
 _OWN_ZONES = frozenset({"case", "summary"})
 
 
@@ -31,6 +35,8 @@ class Candidate:
     mentions: list[Found] = field(default_factory=list)
     features: dict[str, float] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
+    mates: set[str] = field(default_factory=set)
+    """Keys of concepts of its kind that stand in a list with it ("A, B and C")."""
     score: float = 0.0
 
     @property
@@ -53,6 +59,12 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
             found["drug", link.drug.key].links.append(link)
             found["disorder", link.disorder.key].links.append(link)
     everything = list(found.values())
+    for sentence in sentences:
+        for semantic in ("drug", "disorder"):
+            for left, right in pairwise(sentence.of(semantic)):
+                if right.key != left.key and _LIST.fullmatch(document.text, left.end, right.start):
+                    found[semantic, left.key].mates.add(right.key)
+                    found[semantic, right.key].mates.add(left.key)
     zones = {sentence.index: sentence.zone for sentence in sentences}
     first_sentence = {sentence.index for sentence in sentences[:1]}
     first_drug = min((c.mentions[0].start for c in everything if c.semantic == "drug"), default=0)
@@ -63,29 +75,89 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
         for name in (*event.drugs, *event.disorders):
             by_key[name].append(event)
     size = max(1, len(document.text))
+    about = _report_features(document, sentences, story, everything)
     for candidate in everything:
         features = _shared_features(candidate, zones, first_sentence, size)
         if candidate.semantic == "drug":
             features |= _drug_features(candidate, by_key[candidate.key], by_index, first_onset)
         else:
             features |= _disorder_features(candidate, by_key[candidate.key], by_index, first_drug)
-        candidate.features = features
-        candidate.score = score(candidate.semantic, features)
+        candidate.features = features | about
+    _compare(everything)
+    for candidate in everything:
+        candidate.score = score(f"{candidate.semantic} first look", candidate.features)
+    add_partners(everything, [candidate.score for candidate in everything])
+    for candidate in everything:
+        candidate.score = score(candidate.semantic, candidate.features)
     return everything
 
 
-def score(semantic: Semantic, features: dict[str, float]) -> float:
+def _report_features(
+    document: Document, sentences: Sequence[Sentence], story: Sequence[Event], everything: Sequence[Candidate]
+) -> dict[str, float]:
+    """Features of the report as a whole: does it tell of an adverse reaction at all?"""
+    own = [s for s in sentences if s.zone in _OWN_ZONES]
+    cues = [cue.kind for s in own for cue in s.cues]
+    opening = sentences[0] if sentences else None
+    drug_links = [x for c in everything if c.semantic == "drug" for x in c.links]
+    return {
+        "report: adverse words": _capped((kind == "adverse" for kind in cues), 3),
+        "report: suspicion": _capped(kind.startswith("suspect") for kind in cues),
+        "report: adverse words first": _capped(cue.kind == "adverse" for cue in (opening.cues if opening else ())),
+        "report: cause link": _capped((x.kind == "cause" for x in drug_links), 3),
+        "report: cause link first": float(any(opening and x.drug.sentence == opening.index and x.kind == "cause" for x in drug_links)),
+        "report: stop": float(any(e.kind == "stop" for e in story)),
+        "report: drugs": min(6, sum(c.semantic == "drug" for c in everything)) / 6,
+        "report: disorders": min(12, sum(c.semantic == "disorder" for c in everything)) / 12,
+        "report: length": min(1.0, len(document.text) / 5000),
+    }  # fmt: skip
+
+
+def _compare(everything: Sequence[Candidate]) -> None:
+    """Features of a concept beside the others of its kind."""
+    for semantic in ("drug", "disorder"):
+        own = [c for c in everything if c.semantic == semantic and not c.features["only literature"]]
+        for name in ("cause link", "temporal link", "in summary", "in case", "tagged reaction", "count"):
+            most = max((c.features[name] for c in own), default=0.0)
+            for c in own:
+                c.features[f"most {name}"] = float(most > 0 and c.features[name] == most)
+        for c in own:
+            c.features["the only one"] = float(len(own) == 1)
+            c.features["first told"] = float(c is own[0])
+
+
+def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> None:
+    """Features that tell how likely the concepts are that a concept is tied to, by a first look at each."""
+    likely = {(c.semantic, c.key): value for c, value in zip(everything, scores, strict=True)}
+    for c in everything:
+        c.features["likely list mate"] = max((likely.get((c.semantic, key), 0.0) for key in c.mates), default=0.0)
+        for kind in ("cause", "temporal"):
+            tied = [
+                likely["disorder", x.disorder.key] if c.semantic == "drug" else likely["drug", x.drug.key]
+                for x in c.links
+                if x.kind == kind
+            ]
+            c.features[f"likely partner by {kind}"] = max(tied, default=0.0)
+        rivals = [value for other, value in zip(everything, scores, strict=True) if other.semantic == c.semantic and other is not c]
+        c.features["best rival"] = max(rivals, default=0.0)
+        partners = [value for other, value in zip(everything, scores, strict=True) if other.semantic != c.semantic]
+        c.features["best partner"] = max(partners, default=0.0)
+
+
+def score(model: str, features: dict[str, float]) -> float:
     """The probability that a drug is a suspect, or a disorder a reaction."""
-    weights = _weights()
-    total = weights.get((semantic, "bias"), 0.0)
-    total += sum(weights.get((semantic, name), 0.0) * value for name, value in features.items())
+    weights = _weights().get(model, {})
+    total = weights.get("bias", 0.0) + sum(weights.get(name, 0.0) * value for name, value in features.items())
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
 
 @cache
-def _weights() -> dict[tuple[str, str], float]:
+def _weights() -> dict[str, dict[str, float]]:
     rows = (line.split("\t") for line in WEIGHTS.read_text(encoding="utf-8").splitlines() if line and line[0] != "#")
-    return {(semantic, name): float(weight) for semantic, name, weight in rows}
+    weights: dict[str, dict[str, float]] = defaultdict(dict)
+    for model, name, weight in rows:
+        weights[model][name] = float(weight)
+    return dict(weights)
 
 
 def _capped(values: Iterable[object], most: int = 2) -> float:
@@ -97,7 +169,7 @@ def _shared_features(candidate: Candidate, zones: dict[int, str], first: set[int
     mentions = candidate.mentions
     own_links = [x for x in candidate.links if zones[x.drug.sentence] in _OWN_ZONES]
     features = {
-        "mentions": min(4, len(mentions)) / 4,
+        "count": min(6, len(mentions)) / 6,
         "in case": _capped(zones[m.sentence] == "case" for m in mentions),
         "in summary": _capped(zones[m.sentence] == "summary" for m in mentions),
         "only literature": float(all(zones[m.sentence] not in _OWN_ZONES for m in mentions)),

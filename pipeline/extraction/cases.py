@@ -15,12 +15,14 @@ from pipeline.extraction.people import Person
 from pipeline.records import (
     Assessment, Case, Coding, Concept, Drug, DrugRole, Evidence, Patient, Reaction, Span,
 )  # fmt: skip
-from pipeline.terminology import Entry, explains
+from pipeline.extraction.signs import explains
+from pipeline.terminology import Entry
 
 # Probabilities from which a concept counts; chosen by cross-validation on the training reports (training/candidates.py).
 SUSPECT = 0.5
 REACTION = 0.5
-SECOND = 0.5
+SECOND = 0.7
+SIGN = 0.1
 """For a second suspect or reaction beside a better one."""
 
 _FACT_ZONES = frozenset({"case", "summary"})
@@ -70,7 +72,7 @@ def _case(document: Document, number: int, person: Person, persons: int) -> Case
     case.reactions = [
         _reaction(document, group, f"reaction-{n}", story, reactions) for n, group in enumerate(reactions, 1)
     ]
-    onset.fill(document, told, case.reactions, [g.keys for g in reactions], [g.keys for g in suspects], story)
+    onset.fill(document, told, case.reactions, [g.keys for g in reactions], [g.keys for g in suspects])
     _assess(case, kept, suspects, reactions, story, ids)
     _indications(document, case, kept, disorders, reactions, told)
     return case
@@ -104,21 +106,34 @@ def _same(left: frozenset[str], right: frozenset[str]) -> bool:
 
 
 def _reactions(disorders: list[Group]) -> list[Group]:
-    """The reactions: the best, and others that stand on their own; signs that one of them explains join it."""
+    """The reactions: the best, and others that stand on their own.
+
+    What is likely but does not stand on its own is taken for a sign of the best reaction that explains it, or of the
+    best of all: a report mostly tells one reaction under several names.
+    """
     likely = [g for g in disorders if g.score >= REACTION]
     chosen: list[Group] = []
     for group in likely:
         home = next((c for c in chosen if _explained(group, c)), None)
+        if home is None and chosen and not _stands_alone(group):
+            home = chosen[0]
         if home is not None:
             home.members += group.members
-        elif not chosen or group.score >= SECOND:
+        else:
             chosen.append(group)
     for group in disorders:  # signs below the threshold that a chosen diagnosis explains are its verbatim
-        if group not in likely and group.score > 0.1:
+        if group not in likely and group.score > SIGN:
             home = next((c for c in chosen if _explained(group, c)), None)
             if home is not None:
                 home.members += group.members
     return sorted(chosen, key=lambda g: -g.score)
+
+
+def _stands_alone(group: Group) -> bool:
+    """Is it a diagnosis which the text itself ties to a drug?"""
+    return group.score >= SECOND and any(
+        m.entry is not None and m.entry.kind == "disorder" and m.features["cause link"] for m in group.members
+    )
 
 
 def _explained(sign: Group, diagnosis: Group) -> bool:

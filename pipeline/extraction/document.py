@@ -18,6 +18,7 @@ from pipeline.terminology import Entry, Match, lexicon
 
 Semantic = Literal["drug", "disorder"]
 
+_LOOSE_WORDS = 4
 _DISORDER_TYPES = {"reaction", "indication", "condition"}
 _MODIFIERS = re.compile(
     r"^(?:an? |the |some |his |her |this |these |acute |severe |mild |moderate |marked |progressive |sudden |transient |"
@@ -128,6 +129,7 @@ def _place(
     for match in matches:
         by_semantic[match.entry.semantic].append(match)
     found: list[Found] = []
+    labels: dict[Span, str] = {}
     for mention in tagged:
         semantic: Semantic | None = (
             "drug" if mention.type == "drug" else "disorder" if mention.type in _DISORDER_TYPES else None
@@ -135,7 +137,10 @@ def _place(
         if semantic is None:
             continue
         inside = [m for m in by_semantic[semantic] if mention.start <= m.start and m.end <= mention.end]
-        entry = _head(text, inside)
+        if _is_loose(mention, inside):
+            labels |= {(m.start, m.end): mention.type for m in inside}
+            continue
+        entry = _head(inside)
         found.append(
             Found(
                 semantic, mention.start, mention.end, mention.text,
@@ -154,7 +159,7 @@ def _place(
             found.append(
                 Found(
                     semantic, match.start, match.end, words,
-                    _key(words, match.entry, semantic, long_forms), match.entry, None, -1,
+                    _key(words, match.entry, semantic, long_forms), match.entry, labels.get((match.start, match.end)), -1,
                 )
             )  # fmt: skip
     for one in sorted(found, key=lambda one: (one.start, -one.end)):
@@ -164,12 +169,17 @@ def _place(
         sentence.found.append(one)
 
 
-def _head(text: str, matches: list[Match]) -> Entry | None:
-    """The concept a longer span is about: of "exacerbation of psoriasis" the last, of "rash on the trunk" the first."""
-    if not matches:
-        return None
-    longest = max(matches, key=lambda m: (m.end - m.start, m.start))
-    return longest.entry
+def _is_loose(mention: Mention, inside: list[Match]) -> bool:
+    """Does a tagged span hold so much beside the known names in it that the names say it better?"""
+    if not inside:
+        return False
+    rest = len(mention.text.split()) - sum(len(mention.text[m.start - mention.start : m.end - mention.start].split()) for m in inside)
+    return len({m.entry.name for m in inside}) > 1 or rest > _LOOSE_WORDS
+
+
+def _head(matches: list[Match]) -> Entry | None:
+    """The concept a span is about: the longest name in it."""
+    return max(matches, key=lambda m: (m.end - m.start, m.start)).entry if matches else None
 
 
 def _long_entry(words: str, semantic: Semantic, long_forms: dict[str, str]) -> Entry | None:

@@ -1,0 +1,120 @@
+"""Finds the patients of a report and the sentences that tell each of them.
+
+Belongs here: who the persons are and which sentence is about whom.  Does not belong here: reading ages and sexes
+(``demographics``).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pipeline.extraction import demographics
+from pipeline.extraction.demographics import Candidate
+from pipeline.extraction.document import Document, Sentence
+from pipeline.records import Age, SexFact, TextFact
+
+_TOLD = frozenset({"case", "summary"})
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+_NUMBERED = re.compile(
+    rf"\b(?:(?P<ordinal>{'|'.join(_ORDINALS)}) (?:patient|case|woman|man|girl|boy|child|infant)"
+    r"|(?:case|patient)(?: no\.?| number)? ?#?(?P<number>[1-9]|one|two|three|four|five|six)\b"
+    r"|(?P<next>(?:an)?other (?:patient|woman|man|girl|boy|child)))",
+    re.IGNORECASE,
+)
+_WORDS = ("one", "two", "three", "four", "five", "six")
+_BOTH = re.compile(r"\b(?:both|all|the two|the three|these) (?:\w+ )?(?:patients|cases|children|women|men)\b", re.IGNORECASE)
+_SEX = {
+    "female": re.compile(r"\b(?:she|her|the (?:woman|girl|lady|female patient|mother))\b", re.IGNORECASE),
+    "male": re.compile(r"\b(?:he|his|him|the (?:man|boy|gentleman|male patient|father))\b", re.IGNORECASE),
+}
+
+
+@dataclass(slots=True)
+class Person:
+    """One patient; ``sentences`` are those about this patient and those about all, in order."""
+
+    sentences: list[Sentence]
+    age: Age | None = None
+    sex: SexFact | None = None
+    ethnicity: TextFact | None = None
+    others: int = field(default=0)
+    """How many other patients the report has."""
+
+
+def find(document: Document) -> list[Person]:
+    """The persons of a report, in the order of their introduction; one nameless person where none is introduced."""
+    told = [s for s in document.sentences if s.zone in _TOLD]
+    candidates = demographics.patients(document.text, [s.span for s in told]) if told else []
+    if len(candidates) < 2:
+        person = _person(document, candidates[0] if candidates else None, document.sentences)
+        return [person]
+    members = _assign(document, candidates)
+    persons = [
+        _person(document, candidate, [s for s in document.sentences if number in members[s.index]])
+        for number, candidate in enumerate(candidates)
+    ]
+    for person in persons:
+        person.others = len(persons) - 1
+    return persons
+
+
+def _assign(document: Document, candidates: Sequence[Candidate]) -> list[frozenset[int]]:
+    """For each sentence the numbers of the patients it is about; a sentence that says nothing follows the one before."""
+    everyone = frozenset(range(len(candidates)))
+    introduced = [[*c.age_evidence, *c.sex_evidence] for c in candidates]
+    members: list[frozenset[int]] = []
+    current = everyone
+    for sentence in document.sentences:
+        if sentence.zone != "case":
+            members.append(everyone)
+            continue
+        words = document.text[sentence.start : sentence.end]
+        named = frozenset(
+            number for number, spans in enumerate(introduced) if any(sentence.start <= s < sentence.end for s, _ in spans)
+        ) or _numbered(words, len(candidates), current)
+        if named:
+            current = named
+        elif _BOTH.search(words):
+            current = everyone
+        elif len(current) > 1:
+            current = _by_sex(words, candidates) or current
+        members.append(current)
+    return members
+
+
+def _numbered(words: str, count: int, current: frozenset[int]) -> frozenset[int]:
+    """The patient that a number names: "the second patient", "Case 2", "another patient"."""
+    match = _NUMBERED.search(words)
+    if match is None:
+        return frozenset()
+    if match["ordinal"]:
+        number = _ORDINALS.index(match["ordinal"].lower())
+    elif match["number"]:
+        value = match["number"].lower()
+        number = int(value) - 1 if value.isdigit() else _WORDS.index(value)
+    else:
+        number = max(current) + 1 if len(current) == 1 else count
+    return frozenset({number}) if number < count else frozenset()
+
+
+def _by_sex(words: str, candidates: Sequence[Candidate]) -> frozenset[int]:
+    for sex, pattern in _SEX.items():
+        of_that_sex = [number for number, c in enumerate(candidates) if c.sex == sex]
+        if len(of_that_sex) == 1 and pattern.search(words):
+            return frozenset(of_that_sex)
+    return frozenset()
+
+
+def _person(document: Document, candidate: Candidate | None, sentences: Sequence[Sentence]) -> Person:
+    person = Person(sentences=list(sentences))
+    if candidate is not None:
+        if candidate.age is not None and candidate.unit is not None:
+            person.age = Age(value=candidate.age, unit=candidate.unit, evidence=list(candidate.age_evidence))
+        if candidate.sex is not None:
+            person.sex = SexFact(value=candidate.sex, evidence=list(candidate.sex_evidence))
+    starts = [(s.start, s.end) for s in sentences if s.zone in _TOLD]
+    for one in demographics.find(document.text):
+        if one.type == "ethnicity" and any(start <= one.start < end for start, end in starts):
+            person.ethnicity = TextFact(value=document.text[one.start : one.end], evidence=[(one.start, one.end)])
+            break
+    return person

@@ -1,0 +1,48 @@
+"""The tables hold what the records say, under their keys."""
+
+import pyarrow as pa
+from storage_samples import TEXT, extraction, report
+
+from pipeline.paths import TABLES
+from pipeline.records import Extraction, decode_case
+from pipeline.storage.tables import KEYS, SCHEMAS, build, rows
+
+
+def test_every_table_describes_itself_and_its_columns() -> None:
+    assert set(SCHEMAS) == set(TABLES) == set(KEYS)
+    for table, schema in SCHEMAS.items():
+        assert schema.metadata[b"description"], table
+        assert all(field.metadata[b"description"] for field in schema), table
+        assert set(KEYS[table]) <= set(schema.names)
+        assert "report_id" in schema.names
+
+
+def test_rows_have_exactly_the_columns_of_their_schema() -> None:
+    for table, found in rows(report(), extraction(cases=2)).items():
+        assert found, table
+        assert all(set(row) == set(SCHEMAS[table].names) for row in found), table
+
+
+def test_a_report_without_findings_is_a_report_all_the_same() -> None:
+    found = rows(report(), Extraction(id="r1"))
+    assert {table: len(more) for table, more in found.items()} == {t: int(t == "reports") for t in TABLES}
+
+
+def test_tables_keep_facts_evidence_and_the_whole_record() -> None:
+    tables = build([(report(), extraction())])
+
+    drug = tables["drugs"].to_pylist()[0]
+    assert (drug["drug_id"], drug["name"], drug["role"]) == ("drug-1", "imatinib", "suspect")
+    assert [TEXT[span["start"] : span["end"]] for span in drug["evidence"]] == ["imatinib"]
+    assert [fact["field"] for fact in drug["facts"]] == ["role"]
+    exposures = tables["exposures"].to_pylist()
+    assert [(e["drug_id"], e["exposure"], e["dose"], e["with_drugs"]) for e in exposures] == [
+        ("drug-1", 1, 400.0, []),
+        ("drug-2", 1, 30.0, ["drug-1"]),
+    ]
+    assessment = tables["assessments"].to_pylist()[0]
+    assert [item["item"] for item in assessment["naranjo_items"]] == [str(n) for n in range(1, 11)]
+    assert decode_case(tables["cases"].column("case_json")[0].as_py()) == extraction().cases[0]
+    assert tables["cases"].schema.field("age_evidence").type == pa.list_(
+        pa.struct([("start", pa.int32()), ("end", pa.int32())])
+    )

@@ -386,8 +386,10 @@ def _member(opened: _Opened, name: str) -> str:
 
 
 def _hidden(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return any((part.startswith(".") and part not in {".", ".."}) or part == "__MACOSX" for part in parts)
+    return any(
+        part == "__MACOSX" or (part.startswith(".") and part != "." and not part.startswith(".."))
+        for part in PurePosixPath(name).parts
+    )
 
 
 def _check_name(name: str) -> None:

@@ -35,6 +35,7 @@ _SPACE = re.compile(r"\s+")
 _SUPERSCRIPT = str.maketrans("0123456789+-−–()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻⁽⁾ⁿ")
 _EXPONENT = re.compile(r"[+\-−–]?\d{1,3}[+\-−–]?")
 _POWER_BASE = re.compile(r"(?:(?:^|[^\d.])10|\b(?:m|mm|cm|dm|km|µm|μm|nm)|\d ?(?:m|mm|cm))$")
+_FOOTNOTE = re.compile(r"[a-k*†‡§¶#](?:\s*,\s*[a-k*†‡§¶#])*")
 _REFERENCE_NUMBERS = re.compile(r"[\[(]?\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*[\])]?")
 
 
@@ -270,10 +271,19 @@ def _superscript(sup: Element, parts: list[str], leave_out: frozenset[str]) -> N
     before = "".join(parts[-3:])[-12:]
     if _EXPONENT.fullmatch(text) and (not text.isdigit() or _POWER_BASE.search(before)):
         parts.append(text.translate(_SUPERSCRIPT))
-    elif _REFERENCE_NUMBERS.fullmatch(text) and before and not before[-1].isspace() and before[-1] not in "(-–/[":
+    elif _is_mark(text, before, sup.tail or " "):
         parts.append(CITATION)
     else:
         parts.append({"TM": "™", "SM": "℠", "R": "®"}.get(text, text))
+
+
+def _is_mark(text: str, before: str, after: str) -> bool:
+    """Tell a raised reference number or footnote sign from a raised part of a word (isotopes, ``HLA-B*57``)."""
+    if not before or before[-1].isspace():
+        return False
+    if _REFERENCE_NUMBERS.fullmatch(text):
+        return before[-1] not in "(-–/["
+    return bool(_FOOTNOTE.fullmatch(text)) and not after[0].isalnum()
 
 
 class TextBuilder:

@@ -16,7 +16,7 @@ from pipeline.data import MAPPINGS
 from pipeline.errors import BadInput
 from pipeline.sources import limits
 
-_MOSTLY_ASCII = 0.06
+_STRAY = 0.15  # share of bytes that are not UTF-8 in English text in a western encoding: quotes, dashes, degrees
 _CONTROL_SHARE = 0.02
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -61,8 +61,8 @@ codecs.register_error("case2fhir-cp1252", _as_cp1252)
 def decode(data: bytes) -> str:
     """Return the text of ``data`` in the encoding it seems to be in.
 
-    A byte order mark or the position of zero bytes tells UTF-16 and UTF-32; else UTF-8; else, where the text is mostly
-    ASCII as English is, cp1252 (also for single bytes in UTF-8 text); else what charset-normalizer finds.
+    A byte order mark or the position of zero bytes tells UTF-16 and UTF-32; else UTF-8; else, where few bytes are not
+    UTF-8, those are taken for cp1252 or latin-1; else what charset-normalizer finds.
     Raises BadInput: ``binary`` (zero bytes or control characters no text has), ``not-text`` (no encoding fits).
     """
     for mark, encoding in _BOMS:
@@ -75,9 +75,9 @@ def decode(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        high = len(data) - len(data.translate(None, bytes(range(128, 256))))
-        if high <= _MOSTLY_ASCII * len(data):
-            return data.decode("utf-8", "case2fhir-cp1252")
+        text = data.decode("utf-8", "case2fhir-cp1252")
+        if len(text) - len(data.decode("utf-8", "ignore")) <= _STRAY * len(data):
+            return text
     best = from_bytes(data[: limits.CHUNK]).best()
     if best is None:
         raise BadInput("The text is in no known encoding; save it as UTF-8.", reason="not-text")

@@ -27,6 +27,7 @@ _NUMBERING = re.compile(
     r"^(?:#{1,6}\s*)?(?:(?:\d{1,2}(?:\.\d{1,2}){0,3}|[IVX]{1,5}|[A-Z])[.)]\s*|\d{1,2}(?:\.\d{1,2}){0,3}\s+)"
 )
 _COUNTER = re.compile(r"\s+(?:no\.?\s*|number\s+|#\s*)?(?:\d{1,2}|[ivx]{1,4}|[a-h]|one|two|three|four|five|six)$")
+_ANY_SIGN = re.compile(r"[\n:–—]|  | - |Fig|FIG|Table|TABLE|[A-Z]{4}")
 _LINE = re.compile(r"[^\n]+")
 
 # A heading inside running text stands at a boundary: the start, a sentence end or a gap.
@@ -123,7 +124,7 @@ class _Mark:
 
 def find_sections(text: str) -> list[Section]:
     """Return the sections of a text without mark-up. Never raises; takes time linear in the text."""
-    if len(text) < _TITLE and "\n" not in text and ":" not in text and not text.isupper() and "  " not in text:
+    if len(text) < _TITLE and not text.isupper() and not _ANY_SIGN.search(text):
         return _compose(text, [_Mark(0, len(text), "body")], [])
     lines = [
         (m.start() + len(m.group()) - len(m.group().lstrip()), m.start() + len(m.group().rstrip()))
@@ -289,7 +290,7 @@ def _captions(text: str, lines: list[tuple[int, int]], claimed: set[int], zones:
     awaited: int | None = None  # a label alone on its line: the next paragraph is its caption
     for start, end in lines:
         if awaited is not None and start not in claimed:
-            marks.append(_Mark(awaited, end, "caption", text[awaited:start].strip()))
+            marks.append(_Mark(awaited, end, "caption", _caption_name(text[awaited:start])))
             awaited = None
             continue
         awaited = None
@@ -298,7 +299,7 @@ def _captions(text: str, lines: list[tuple[int, int]], claimed: set[int], zones:
             awaited = start
         elif match and not _IN_SENTENCE.match(text, match.end(), end):
             stop = end if end - start <= _LONG else _caption_end(text, match.end(), end)
-            marks.append(_Mark(start, stop, "caption", match.group().strip(" .:|–—-")))
+            marks.append(_Mark(start, stop, "caption", _caption_name(match.group())))
         for label in _RUNNING_FIGURE.finditer(text, start, end):
             if label.start() == start or (marks and label.start() < marks[-1].end):
                 continue
@@ -306,9 +307,13 @@ def _captions(text: str, lines: list[tuple[int, int]], claimed: set[int], zones:
                 continue
             opened = _FIGURE.match(text, label.start(), end)
             if opened and not _IN_SENTENCE.match(text, opened.end(), end):
-                name = opened.group().strip(" .:|–—-")
+                name = _caption_name(opened.group())
                 marks.append(_Mark(label.start(), _caption_end(text, opened.end(), end), "caption", name))
     return [mark for mark in marks if _zone_at(zones, mark.start).kind != "references"]
+
+
+def _caption_name(label: str) -> str:
+    return " ".join(label.split()).strip(" .:|–—-")
 
 
 def _tables(text: str, lines: list[tuple[int, int]]) -> list[_Mark]:

@@ -79,6 +79,12 @@ def main() -> None:
     metavar="RATE",
     help="Share of the reports that may be refused; above it the exit code is 3.",
 )
+@click.option(
+    "--data-docs/--no-data-docs",
+    default=True,
+    show_default=True,
+    help="Write Great Expectations' pages to DIR/validation/docs; takes some seconds.",
+)
 @_JSON
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--verbose", is_flag=True, help="Dagster's log on standard error instead of progress.")

@@ -18,7 +18,7 @@ from pipeline.errors import RunFailed
 from pipeline.orchestration import checks, stages
 from pipeline.orchestration.resources import Engine, Inputs, Output, Progress, counted
 from pipeline.records import Refused
-from pipeline.storage import Staging, publish
+from pipeline.storage import Dataset, Staging, publish
 from pipeline.storage.manifest import versions
 from pipeline.storage.tables import SCHEMAS
 from pipeline.validation import suites
@@ -116,6 +116,8 @@ def build_assets() -> list[dg.AssetsDefinition]:
             profiles={version: fhir.profiles(version) for version in output.versions},
             validation=suites.to_json(fhir_resources),
         )
+        if output.data_docs:
+            suites.write_data_docs(stages.dataset_frames(Dataset.open(output.paths.root), 0), output.paths.data_docs)
         yield dg.MaterializeResult(
             metadata={"path": dg.MetadataValue.path(output.folder), "counts": manifest["counts"]},
             check_results=[_rate(refused, manifest, output.max_quarantine_rate)],

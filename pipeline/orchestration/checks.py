@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
-from pipeline.validation import suites
-from pipeline.validation.suites import ExpectationResult, SuiteResult
+from pipeline.validation import quarantine, suites
+from pipeline.validation.suites import SuiteResult
 
 SHOWN = 20
 """Failing rows that a check result names; ``validation/results.json`` names all."""
@@ -44,10 +44,11 @@ def results(found: Iterable[SuiteResult]) -> Iterator[dg.AssetCheckResult]:
     """One check result per expectation."""
     for suite in found:
         for result in suite.results:
+            fatal = quarantine.fatal([SuiteResult(suite.suite, (result,))])
             yield dg.AssetCheckResult(
                 check_name=name(result.expectation.id),
                 passed=result.success,
-                severity=dg.AssetCheckSeverity.ERROR if blocks(result) else dg.AssetCheckSeverity.WARN,
+                severity=dg.AssetCheckSeverity.ERROR if fatal else dg.AssetCheckSeverity.WARN,
                 description=result.message,
                 metadata={
                     "checked": result.checked,
@@ -55,8 +56,3 @@ def results(found: Iterable[SuiteResult]) -> Iterator[dg.AssetCheckResult]:
                     "rows": dg.MetadataValue.json([dict(row) for row in result.failing[:SHOWN]]),
                 },
             )
-
-
-def blocks(result: ExpectationResult) -> bool:
-    """A critical expectation failed, and no row answers for it."""
-    return not result.success and result.expectation.severity == "critical" and not result.failing

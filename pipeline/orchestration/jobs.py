@@ -121,7 +121,7 @@ def look(inbox: Inbox, cursor: Cursor) -> tuple[dict[str, str], Cursor]:
 
 
 def _stamps(folder: Path) -> Iterator[tuple[str, str]]:
-    """Path below the folder, and size and times of change, of each file that is neither hidden nor a partial download."""
+    """Path below the folder, and size and times of change, of each file, but hidden and partial ones."""
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:

@@ -30,6 +30,7 @@ def run(
     engine: str,
     workers: int,
     max_quarantine_rate: float,
+    data_docs: bool,
     progress: Progress,
     verbose: bool = False,
 ) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def run(
     """
     defs = build_defs(
         inputs=Inputs(paths=[str(path) for path in inputs]),
-        output=Output(folder=str(out), fhir=Fhir(fhir), max_quarantine_rate=max_quarantine_rate),
+        output=Output(folder=str(out), fhir=Fhir(fhir), max_quarantine_rate=max_quarantine_rate, data_docs=data_docs),
         engine=Engine(name=EngineName(engine), workers=workers),
         progress=progress,
     )

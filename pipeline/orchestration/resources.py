@@ -54,6 +54,11 @@ class Output(dg.ConfigurableResource):
         default=0.5, ge=0, le=1, description="Share of the reports that may be refused before the run counts as failed."
     )
 
+    data_docs: bool = Field(
+        default=True,
+        description="Write Great Expectations' pages on the first shard to validation/docs (some seconds).",
+    )
+
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
         """Hold the folder against other runs from the first asset to the last.

@@ -101,10 +101,14 @@ def validate_dataset(dataset: Dataset) -> list[SuiteResult]:
     """Run all suites on a published dataset."""
     results: list[SuiteResult] = []
     for shard in range(dataset.shards):
-        resources = {version: dataset.resources(shard, version, check) for version in dataset.versions}
-        found = frames(dataset.tables(shard), resources)
-        results += [suites.run(suite, frame) for suite, frame in found.items()]
+        results += [suites.run(suite, frame) for suite, frame in dataset_frames(dataset, shard).items()]
     return suites.merge(results)
+
+
+def dataset_frames(dataset: Dataset, shard: int) -> "dict[str, pd.DataFrame]":
+    """What all suites look at, of one published shard."""
+    resources = {version: dataset.resources(shard, version, check) for version in dataset.versions}
+    return frames(dataset.tables(shard), resources)
 
 
 def report_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":

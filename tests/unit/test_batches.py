@@ -41,7 +41,7 @@ def test_cases_come_out_assessed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_report_that_raises_is_refused_with_place_and_without_text(monkeypatch: pytest.MonkeyPatch) -> None:
     def extract(r: Report) -> Extraction:
         if r.report_id == "bad":
-            pickle.loads(r.text.encode())  # an exception from elsewhere, whose message quotes what it was given
+            int(r.text)  # the message of this exception quotes what it was given
         return Extraction(id=r.report_id)
 
     monkeypatch.setattr(batches, "extract", extract)
@@ -52,7 +52,7 @@ def test_a_report_that_raises_is_refused_with_place_and_without_text(monkeypatch
     assert refused.source == Source(path="in/bad.txt", format="text")
     assert refused.place is not None
     assert refused.place.startswith("pipeline.batches:")
-    assert "UnpicklingError" in refused.message
+    assert "ValueError" in refused.message
     assert SECRET not in refused.message
 
 

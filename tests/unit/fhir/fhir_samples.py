@@ -66,9 +66,7 @@ def rich() -> tuple[Case, Report]:
                 verbatim=["imatinib", "Imatinib"],
                 codings=[Coding(system="http://www.whocc.no/atc", code="L01EA01", display="imatinib")],
                 indications=[
-                    Concept(
-                        term="gastrointestinal stromal tumor", evidence=at(text, "gastrointestinal stromal tumor")
-                    )
+                    Concept(term="gastrointestinal stromal tumor", evidence=at(text, "gastrointestinal stromal tumor"))
                 ],
                 exposures=[
                     Exposure(

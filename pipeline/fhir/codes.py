@@ -1,7 +1,6 @@
 """Code maps of ``mappings/fhir``: Case values → codings, and the UCUM units that may be published."""
 
 import csv
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -11,8 +10,6 @@ from pipeline.data import MAPPINGS
 from pipeline.fhir.settings import Resource, Version
 
 UCUM = "http://unitsofmeasure.org"
-_ANNOTATION = re.compile(r"\{[a-z]+\}")
-"""A UCUM annotation standing alone (``{tablet}``): a valid code for a count of things (UCUM, section 2.4, ■12)."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +50,6 @@ def code_rows() -> tuple[CodeRow, ...]:
 def units() -> dict[str, Unit]:
     """UCUM code → unit, from ``mappings/fhir/units.tsv``."""
     return {row["code"]: Unit(**row) for row in _rows(MAPPINGS / "fhir" / "units.tsv")}
-
-
-def unit(code: str) -> Unit | None:
-    """The UCUM unit of this code, or ``None`` where it is not known to be UCUM."""
-    if _ANNOTATION.fullmatch(code):
-        return Unit(code, "dose", code[1:-1])
-    return units().get(code)
 
 
 class Codes:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import pipeline
 from pipeline.fhir import elements as e
-from pipeline.fhir.codes import Codes, codes, unit
+from pipeline.fhir.codes import Codes, codes, units
 from pipeline.fhir.settings import Options, Resource, Version
 from pipeline.records import Assessment, Case, Concept, Drug, Exposure, Reaction, Report, Span
 
@@ -114,7 +114,7 @@ def age(scope: Scope) -> list[Resource]:
 def age_words(case: Case) -> str | None:
     """The age for people, ``"66 a"``."""
     fact = case.patient.age
-    return f"{fact.value:g} {(known.display if (known := unit(fact.unit)) else fact.unit)}" if fact else None
+    return f"{fact.value:g} {(units()[fact.unit].display)}" if fact else None
 
 
 def patient(scope: Scope) -> Resource:
@@ -272,7 +272,7 @@ def dosage(scope: Scope, exposure: Exposure) -> Resource | None:
 def _amount(exposure: Exposure) -> Resource | None:
     low = e.quantity(exposure.dose, exposure.unit) if exposure.dose is not None else None
     high = e.quantity(exposure.dose_high, exposure.unit) if exposure.dose_high is not None else None
-    known = unit(exposure.unit) if exposure.unit else None
+    known = units().get(exposure.unit or "")
     kind = "rate" if known and known.kind == "rate" else "dose"
     if low and high and low["value"] < high["value"]:
         return {f"{kind}Range": {"low": low, "high": high}}
@@ -453,9 +453,10 @@ def _assessment_extensions(scope: Scope, assessment: Assessment) -> list[Resourc
     found = scope.own("dechallenge", "dechallenge", assessment.dechallenge, assessment.facts.get("dechallenge", []))
     found += scope.own("rechallenge", "rechallenge", assessment.rechallenge, assessment.facts.get("rechallenge", []))
     if statement_words := e.text(assessment.author_statement):
-        parts: list[Resource] = [{"url": "statement", "valueString": statement_words}]
-        if evidence := scope.evidence(assessment.facts.get("author_statement", [])):
-            parts[0]["_valueString"] = {"extension": evidence}
+        evidence = scope.evidence(assessment.facts.get("author_statement", []))
+        parts: list[Resource] = [
+            {"url": "statement", "valueCodeableConcept": e.concept(statement_words, evidence=evidence)}
+        ]
         if method := e.text(assessment.author_method):
             parts.append({"url": "method", "valueString": method})
         if assessment.author_score is not None:

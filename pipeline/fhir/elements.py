@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from html import escape
 
-from pipeline.fhir.codes import UCUM, unit, units
+from pipeline.fhir.codes import UCUM, units
 from pipeline.fhir.settings import Resource
 from pipeline.records import Coding
 
@@ -24,10 +24,11 @@ DATA_ABSENT_REASON = HL7 + "data-absent-reason"
 _UNPUBLISHABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 """Characters that XML 1.0 or FHIR's ``string`` forbid, or discourages as non-characters."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
-_PER = re.compile(r"(?:(\d+(?:\.\d+)?)\.)?(s|min|h|d|wk|mo|a)")
+_PER = re.compile(r"(?:(\d+(?:\.\d+)?)\.)?(s|min|h|d|wk|mo|a)", re.ASCII)
 _DURATION = re.compile(
     r"(-?)P(?:(\d+(?:\.\d+)?)Y)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)W)?(?:(\d+(?:\.\d+)?)D)?"
-    r"(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?"
+    r"(?:T(?:(\d+(?:\.\d+)?)H)?(?:(\d+(?:\.\d+)?)M)?(?:(\d+(?:\.\d+)?)S)?)?",
+    re.ASCII,
 )
 _SECONDS = {
     "a": Fraction(31557600),
@@ -39,7 +40,7 @@ _SECONDS = {
     "s": Fraction(1),
 }
 """Seconds in a UCUM time unit (UCUM, table 7: the mean Julian year of 365.25 days)."""
-_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 
 
 def text(value: str | None) -> str | None:
@@ -53,7 +54,7 @@ def number(value: float) -> int | float | None:
     """A JSON number for a FHIR decimal, whole where it is whole; ``None`` for NaN and infinities."""
     if not math.isfinite(value):
         return None
-    return int(value) if value == int(value) else value
+    return int(value) if abs(value) < 2**53 and value == int(value) else value
 
 
 def reference(resource: Resource) -> Resource:
@@ -93,9 +94,9 @@ def quantity(value: float, code: str | None) -> Resource | None:
     result: Resource = {"value": amount}
     if code is None:
         return result
-    if known := unit(code):
+    if known := units().get(code):
         result |= {"unit": known.display, "system": UCUM, "code": known.code}
-    elif words := text(code):
+    elif words := text(code.strip("{}")):  # a bare annotation ({tablet}) says nothing that its words do not
         result["unit"] = words
     return result
 

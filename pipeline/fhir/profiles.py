@@ -53,14 +53,18 @@ def profiles(version: Version, *, options: Options = _DEFAULTS) -> list[Resource
 
 def _code_system(definition: dict[str, Any], options: Options) -> Resource:
     result = _header("CodeSystem", definition["id"], definition, options)
+    foreign = definition.get("system")
+    if foreign:
+        result |= {"url": foreign, "publisher": definition["publisher"]}
+    system = foreign or f"{{base}}/CodeSystem/{definition['id']}"
     concepts = {
         row.code: {"code": row.code, "display": row.display, "definition": row.display}
         for row in code_rows()
-        if row.system == f"{{base}}/CodeSystem/{definition['id']}"
+        if row.system == system
     }
     return result | {
         "caseSensitive": True,
-        "content": "complete",
+        "content": "fragment" if foreign else "complete",
         "count": len(concepts),
         "concept": list(concepts.values()),
     }

@@ -45,13 +45,22 @@ def adverse_event(
     if onset := c.onset(scope, reaction, found):
         result["_date"] = onset
     result["resultingCondition"] = [e.reference(condition)]
-    result["outcome"] = scope.coded("outcome", reaction.outcome, reaction.facts.get("outcome", []))
+    result["outcome"] = _outcome(scope, reaction)
     if found:
         result["suspectEntity"] = [_suspect(suspect) for suspect in found]
     if history:
         result["subjectMedicalHistory"] = [e.reference(entry) for entry in history]
     result["referenceDocument"] = [scope.source.copy()]
     return result
+
+
+def _outcome(scope: c.Scope, reaction: Reaction) -> Resource | None:
+    """The one code that R4's required binding allows; validators reject unknown code systems beside it."""
+    outcome = scope.coded("outcome", reaction.outcome, reaction.facts.get("outcome", []))
+    if outcome:
+        reported = scope.own("outcome", "outcome_reported", reaction.outcome)
+        outcome["extension"] = reported + outcome.get("extension", [])
+    return outcome
 
 
 def _suspect(suspect: c.Suspect) -> Resource:

@@ -43,7 +43,7 @@ def adverse_event(
     if onset := c.onset(scope, reaction, found):
         result["_occurrenceDateTime"] = onset
     result["resultingEffect"] = [e.reference(condition)]
-    if outcome := scope.coded("outcome", reaction.outcome, reaction.facts.get("outcome", [])):
+    if outcome := scope.coded("outcome_reported", reaction.outcome, reaction.facts.get("outcome", [])):
         result["outcome"] = [outcome]
     if found:
         result["suspectEntity"] = [_suspect(suspect) for suspect in found]

@@ -7,7 +7,7 @@ Version = Literal["R4", "R5"]
 Resource = dict[str, Any]
 """A FHIR resource or element as plain JSON data."""
 
-ORDER = ("Patient", "DocumentReference", "Condition", "MedicationStatement", "AdverseEvent", "Provenance")
+ORDER = ("DocumentReference", "Patient", "Condition", "MedicationStatement", "AdverseEvent", "Provenance")
 """Resource types so that each refers only to earlier ones (a medication statement to earlier ones of its own type)."""
 
 CANONICAL_BASE = "https://w3id.org/case2fhir"

@@ -51,7 +51,7 @@ def fit(sequences: Sequence[list[list[str]]], labels: Sequence[list[str]], path:
 
 def write(info: "pycrfsuite._dumpparser.ParsedDump", path: Path) -> None:
     """Write CRFsuite's weights as arrays: names, labels, sparse state weights, dense transitions (-inf: impossible)."""
-    labels = sorted(info.labels, key=lambda label: (label != "O", label))
+    labels = sorted(info.labels, key=lambda label: (label != "O", label[0], label))
     column = {label: number for number, label in enumerate(labels)}
     kept = sorted(
         (name, column[label], weight) for (name, label), weight in info.state_features.items() if abs(weight) >= 0.002

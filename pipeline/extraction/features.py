@@ -3,8 +3,14 @@
 Belongs here: turning the words of a sentence into features, the same way when training and when tagging.  Does not
 belong here: weights, labels, decoding (``tagger``).
 
-Most features of a token depend on one word and its distance from the token, so the tagger can add up their weights once
-per word.  The rest, ``context``, depends on the sentence.
+A token sees, each as a string when training:
+
+- ``d|name``: each feature of the word ``d`` places away (``Word.near``), or that the sentence ends there
+- ``pair:d|left_right``: two neighbouring words, and ``clusters:d|left_right``: their clusters; the pair begins ``d``
+  places away
+- ``left:a_b``, ``right:a_b``, ``between:a_b``: classes of the nearest and the next trigger before it, after it, and of
+  the nearest ones on both sides
+- the marks that lexicon and patterns put on it
 """
 
 import re
@@ -16,29 +22,48 @@ from pipeline.data import MAPPINGS
 
 REACH = 3
 """How many words to each side a token sees."""
+PAIRS = (-1, 0)
+"""Where word pairs begin that a token sees."""
+CLUSTER_PAIRS = (-2, -1, 0, 1)
+"""Where cluster pairs begin that a token sees."""
+
+MARK = "mark:"
+"""How the marks begin that lexicon and patterns put on a token."""
 
 _RUN = re.compile(r"(.)\1+")
-_LONGEST_AFFIX = 5
+_LONGEST_SUFFIX, _LONGEST_PREFIX = 5, 4
+_COUNTED = 13  # numbers up to a dozen are told apart, larger ones by their length
 
 WordTable = Mapping[str, Sequence[str]]
-"""Lower-case word to what is known about it: its clusters, finest first, and its flags from vocabularies."""
+"""Lower-case word to what is known about it: its clusters, that for word pairs first, and flags from vocabularies."""
 
 
 class Word(NamedTuple):
-    """Features of a word: ``near[d]`` of a token that is ``d`` words away; ``key`` and ``cluster`` for word pairs."""
+    """Features of a word: ``near[d]`` for a token ``d`` words away; ``key`` and ``cluster`` for pairs."""
 
     near: tuple[tuple[str, ...], ...]
     key: str
     cluster: str
-    trigger: str | None
+    trigger: int
 
 
 @lru_cache(maxsize=1)
-def triggers() -> dict[str, str]:
-    """Lower-case word to trigger class, from ``mappings/tagger/triggers.tsv``."""
+def _triggers() -> dict[str, str]:
+    """Lower-case word to trigger class."""
     rows = (MAPPINGS / "tagger" / "triggers.tsv").read_text(encoding="utf-8").splitlines()
     split = (row.partition("\t") for row in rows if row and not row.startswith("#"))
     return {word: kind for word, _, kind in split}
+
+
+@lru_cache(maxsize=1)
+def trigger_classes() -> tuple[str, ...]:
+    """The classes of ``mappings/tagger/triggers.tsv`` by number; 0 is no trigger."""
+    return ("none", *sorted(set(_triggers().values())))
+
+
+@lru_cache(maxsize=1)
+def _trigger_numbers() -> dict[str, int]:
+    return {word: trigger_classes().index(kind) for word, kind in _triggers().items()}
 
 
 def shape(form: str) -> str:
@@ -50,68 +75,65 @@ def shape(form: str) -> str:
 def word(form: str, table: WordTable) -> Word:
     """The features of one word."""
     lower = form.lower()
-    key = ("0" * min(len(lower), 4) if lower.isdecimal() else "0.0") if lower[0].isdecimal() else lower
+    whole = lower.isdecimal()
+    key = ("0" * min(len(lower), 4) if whole else "0.0") if lower[0].isdecimal() else lower
     known = tuple(table.get(lower, ()))
     base = (f"w={key}", f"shape={shape(form)}", *known)
     own, beside = [*base], [*base]
     if lower[0].isalpha():
-        own += [f"suffix={lower[-n:]}" for n in range(2, min(_LONGEST_AFFIX + 1, len(lower)))]
-        own += [f"prefix={lower[:n]}" for n in range(2, min(_LONGEST_AFFIX, len(lower)))]
-        beside += [f"suffix={lower[-3:]}"]
-    elif lower.isdecimal():
-        own.append(f"number={int(lower) if int(lower) < 13 else 13 + min(len(lower), 9)}")
+        own += [f"suffix={lower[-n:]}" for n in range(2, min(_LONGEST_SUFFIX + 1, len(lower)))]
+        own += [f"prefix={lower[:n]}" for n in range(2, min(_LONGEST_PREFIX + 1, len(lower)))]
+        beside.append(f"suffix={lower[-3:]}")
+    elif whole:
+        own.append(f"number={int(lower) if len(lower) < 3 and int(lower) < _COUNTED else f'{len(lower)} digits'}")
     return Word(
         near=(tuple(own), tuple(beside), (f"w={key}", *known), known[:2]),
         key=key,
-        cluster=known[0] if known else key,
-        trigger=triggers().get(lower),
+        cluster=known[0] if known else "none",
+        trigger=_trigger_numbers().get(lower, 0),
     )
 
 
-def context(words: Sequence[Word], hits: Sequence[Sequence[str]] | None = None) -> list[list[str]]:
-    """Features of each token that more than one word decides: word pairs, triggers to both sides, ``hits``.
-
-    ``hits`` are the marks that lexicon and patterns put on the tokens (``"B-drug"``).
-    """
-    count = len(words)
-    found: list[list[str]] = []
-    last = before_last = None
-    for position, here in enumerate(words):
-        features = [f"L={last}", f"LL={last}_{before_last}"]
-        if position:
-            left = words[position - 1]
-            features += [f"pair-1={left.key}_{here.key}", f"clusters-1={left.cluster}_{here.cluster}"]
-            if position > 1:
-                features.append(f"clusters-2={words[position - 2].cluster}_{left.cluster}")
-        if position + 1 < count:
-            right = words[position + 1]
-            features += [f"pair+1={here.key}_{right.key}", f"clusters+1={here.cluster}_{right.cluster}"]
-            if position + 2 < count:
-                features.append(f"clusters+2={right.cluster}_{words[position + 2].cluster}")
-        found.append(features)
-        if here.trigger:
-            last, before_last = here.trigger, last
-    last = before_last = None
-    for position in range(count - 1, -1, -1):
-        features = found[position]
-        features += [f"R={last}", f"RR={last}_{before_last}", f"LR={features[0]}_{last}"]
-        if words[position].trigger:
-            last, before_last = words[position].trigger, last
-    if hits:
-        for own, marks in zip(found, hits, strict=True):
-            own.extend(marks)
+def surroundings(kinds: Sequence[int]) -> list[tuple[int, int, int, int]]:
+    """Per token the trigger classes: nearest before, next before, nearest after, next after."""
+    left: list[tuple[int, int]] = []
+    nearest = second = 0
+    for kind in kinds:
+        left.append((nearest, second))
+        if kind:
+            nearest, second = kind, nearest
+    found: list[tuple[int, int, int, int]] = []
+    nearest = second = 0
+    for kind, (before, next_before) in zip(reversed(kinds), reversed(left), strict=True):
+        found.append((before, next_before, nearest, second))
+        if kind:
+            nearest, second = kind, nearest
+    found.reverse()
     return found
 
 
-def sentence(words: Sequence[Word], hits: Sequence[Sequence[str]] | None = None) -> list[list[str]]:
+def sentence(words: Sequence[Word], marks: Sequence[Sequence[str]]) -> list[list[str]]:
     """All features of each token as strings: the form in which the tagger is trained."""
     count = len(words)
-    found = context(words, hits)
-    for position, features in enumerate(found):
+    found: list[list[str]] = []
+    kinds = trigger_classes()
+    around = surroundings([one.trigger for one in words])
+    for position, numbers in enumerate(around):
+        before, next_before, after, next_after = (kinds[number] for number in numbers)
+        features = [f"left:{before}_{next_before}", f"right:{after}_{next_after}", f"between:{before}_{after}"]
         for distance in range(-REACH, REACH + 1):
             place = position + distance
             if 0 <= place < count:
                 features += [f"{distance}|{name}" for name in words[place].near[abs(distance)]]
             elif abs(distance) == 1:
                 features.append(f"{distance}|edge")
+        for distance in CLUSTER_PAIRS:
+            place = position + distance
+            if 0 <= place < count - 1:
+                left, right = words[place], words[place + 1]
+                features.append(f"clusters:{distance}|{left.cluster}_{right.cluster}")
+                if distance in PAIRS:
+                    features.append(f"pair:{distance}|{left.key}_{right.key}")
+        features += marks[position]
+        found.append(features)
     return found

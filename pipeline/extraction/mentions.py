@@ -7,6 +7,7 @@ assertion (``assertion``).
 from collections.abc import Sequence
 
 from pipeline.extraction import segment, tagger
+from pipeline.extraction.features import MARK
 from pipeline.records import Mention, Span
 from pipeline.terminology import lexicon
 
@@ -27,8 +28,8 @@ def hits(text: str, sentences: Sequence[Sequence[Span]]) -> list[list[list[str]]
         at = position
         mark = "B"
         while at < len(flat) and flat[at][0] < end:
-            flat[at][1].append(f"lexicon={mark}-{semantic}")
-            flat[at][1].append(f"lexicon={mark}-{kind}")
+            flat[at][1].append(f"{MARK}{mark}-{semantic}")
+            flat[at][1].append(f"{MARK}{mark}-{kind}")
             mark = "I"
             at += 1
     return found

@@ -3,9 +3,9 @@
 Belongs here: loading a trained model and decoding.  Does not belong here: what the labels mean (``mentions``,
 ``pairs``), training (``training/``).
 
-The weights were estimated by CRFsuite.  Decoding is our own because most of the time would go into handing strings over:
-the weights of a word's features are added up once per word and distance, so that scoring a report is a sum over a few
-rows of a table.
+The weights were estimated by CRFsuite.  Decoding is our own: CRFsuite would spend most of its time on taking over strings.
+Here the weights of a word's features are added up once per word, so that scoring a report is a sum over a few rows of
+tables, and all sentences of a report are decoded at once.
 """
 
 import gzip
@@ -17,126 +17,179 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.extraction import features
-from pipeline.extraction.features import REACH, Word
+from pipeline.extraction.features import CLUSTER_PAIRS, PAIRS, REACH
 from pipeline.records import Span
 
 MODELS = Path(__file__).resolve().parent / "models"
 
+Scores = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
 _WIDTH = 2 * REACH + 1
-_MARGIN = 12.0
-"""Labels that score this much (log scale) below a token's best are not considered: transitions never make up for it."""
 _CACHE = 40_000
 """Words whose summed weights are kept; the cache starts anew when it is full."""
 
 
+class _Pairs:
+    """Weights of pairs ``left_right`` that begin at the distances ``steps`` from a token."""
+
+    def __init__(self, prefix: str, steps: Sequence[int], names: dict[str, int], weights: Scores) -> None:
+        self._steps = steps
+        found: dict[str, list[int]] = {}
+        for name, row in names.items():
+            if name.startswith(prefix):
+                step, _, pair = name.removeprefix(prefix).partition("|")
+                found.setdefault(pair, [-1] * len(steps))[steps.index(int(step))] = row
+        self.ids: dict[str, int] = {}
+        coded = sorted((self._code(*pair.rsplit("_", 1)), pair) for pair in found)
+        self._codes: Ids = np.array([code for code, _ in coded] or [-1], np.int64)
+        self._rows: Ids = np.array([found[pair] for _, pair in coded] or [[-1] * len(steps)], np.int64)
+        self._weights = weights
+
+    def _code(self, left: str, right: str) -> int:
+        return (self.ids.setdefault(left, len(self.ids) + 1) << 32) | self.ids.setdefault(right, len(self.ids) + 1)
+
+    def add(self, total: Scores, ids: Ids) -> None:
+        """Add the weights of all neighbouring ``ids`` (0: a word of no pair) to the tokens' scores."""
+        codes = (ids[:-1] << 32) | ids[1:]
+        place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+        hit = np.nonzero(self._codes[place] == codes)[0]
+        rows = self._rows[place[hit]]
+        for column, step in enumerate(self._steps):
+            to = hit - step
+            use = (rows[:, column] >= 0) & (to >= 0) & (to < len(total))
+            total[to[use]] += self._weights[rows[use, column]]
+
+
 class Tagger:
-    """A trained model: ``labels`` in the order of the columns of ``weights``, one row per feature."""
+    """A trained model: ``labels`` in the order of the columns of all tables."""
 
     def __init__(self, model: Path, words: features.WordTable) -> None:
         with np.load(model, allow_pickle=False) as data:
             self.labels: list[str] = data["labels"].tobytes().decode().split("\n")
-            names = data["features"].tobytes().decode().split("\n")
-            weights = np.zeros((len(names) + 1, len(self.labels)), np.float32)
+            names = {name: row for row, name in enumerate(data["features"].tobytes().decode().split("\n"))}
+            weights: Scores = np.zeros((len(names), len(self.labels)), np.float32)
             weights[data["rows"], data["columns"]] = data["weights"]
-            transitions = data["transitions"]
-        self._rows = {name: row for row, name in enumerate(names)}
-        self._weights = weights  # the last row is of no feature
-        self._none = len(names)
-        self._transitions: list[list[tuple[int, float]]] = [
-            [(before, float(w)) for before, w in enumerate(transitions[:, after]) if np.isfinite(w)]
-            for after in range(len(self.labels))
-        ]
-        self._may_start = [not label.startswith("I-") for label in self.labels]
+            self._transitions: Scores = data["transitions"]
+        self._names, self._weights = names, weights
         self._table = words
+        self._word_pairs = _Pairs("pair:", PAIRS, names, weights)
+        self._cluster_pairs = _Pairs("clusters:", CLUSTER_PAIRS, names, weights)
+        classes = features.trigger_classes()
+        self._around: list[Scores] = [
+            np.stack([np.stack([self._sum([f"{side}:{a}_{b}"]) for b in classes]) for a in classes])
+            for side in ("left", "right", "between")
+        ]
+        self._marks = {name: weights[row] for name, row in names.items() if name.startswith(features.MARK)}
+        self._inside = sum(label.startswith("I-") for label in self.labels)
         self._reset()
 
+    def _sum(self, names: Sequence[str]) -> Scores:
+        rows = [self._names[name] for name in names if name in self._names]
+        total: Scores = self._weights[rows].sum(axis=0)
+        return total
+
     def _reset(self) -> None:
-        self._words: dict[str, tuple[Word, int]] = {}
-        self._sums = np.zeros(((1024 + 1) * _WIDTH, len(self.labels)), np.float32)
-        edge = [self._rows.get(f"{distance}|edge", self._none) for distance in (-1, 1)]
-        self._sums[REACH - 1], self._sums[REACH + 1] = self._weights[edge[0]], self._weights[edge[1]]
-        self._filled = 1  # place 0 is the edge of a sentence
+        self._words: dict[str, tuple[int, int, int, int]] = {}
+        self._sums: Scores = np.zeros((1024, _WIDTH, len(self.labels)), np.float32)
+        self._sums[0, REACH - 1], self._sums[0, REACH + 1] = self._sum(["-1|edge"]), self._sum(["1|edge"])
 
-    def _word(self, form: str) -> tuple[Word, int]:
-        """A word and its place in the table of summed weights."""
+    def _word(self, form: str) -> tuple[int, int, int, int]:
+        """Row in the table of summed weights, id in word pairs, id in cluster pairs, trigger class of a word."""
         made = features.word(form, self._table)
-        if (self._filled + 1) * _WIDTH > len(self._sums):
+        row = len(self._words) + 1  # row 0 is the edge of a sentence
+        if row == len(self._sums):
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
-        place = self._filled * _WIDTH
         for distance in range(-REACH, REACH + 1):
-            rows = [self._rows[n] for name in made.near[abs(distance)] if (n := f"{distance}|{name}") in self._rows]
-            self._sums[place + distance + REACH] = self._weights[rows].sum(axis=0)
-        self._filled += 1
-        self._words[form] = (made, place)
-        return made, place
+            self._sums[row, distance + REACH] = self._sum([f"{distance}|{name}" for name in made.near[abs(distance)]])
+        found = (row, self._word_pairs.ids.get(made.key, 0), self._cluster_pairs.ids.get(made.cluster, 0), made.trigger)
+        self._words[form] = found
+        return found
 
-    def scores(
-        self, sentences: Sequence[Sequence[str]], hits: Sequence[Sequence[Sequence[str]]]
-    ) -> list[NDArray[np.float32]]:
+    def scores(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[Scores]:
         """Per sentence of word forms, an array (tokens, labels) of log scores before transitions."""
-        if self._filled > _CACHE:
+        if len(self._words) > _CACHE:
             self._reset()
-        places = [0] * REACH
-        context: list[list[int]] = []
+        known = self._words
+        gap = [(0, 0, 0, 0)] * REACH  # so that no token sees beyond its sentence
+        found = [*gap]
+        around = [*gap]
+        marked: list[tuple[int, Scores]] = []
         starts: list[int] = []
-        known, get = self._words, self._rows.get
-        for forms, marks in zip(sentences, hits, strict=True):
-            found = [known.get(form) or self._word(form) for form in forms]
-            starts.append(len(context))
-            context += [
-                [r for name in names if (r := get(name)) is not None]
-                for names in features.context([w for w, _ in found], marks)
+        for forms, row in zip(sentences, marks, strict=True):
+            starts.append(len(found))
+            own = [known.get(form) or self._word(form) for form in forms]
+            marked += [
+                (place, self._marks[mark])
+                for place, names in enumerate(row, len(found))
+                for mark in names
+                if mark in self._marks
             ]
-            context += [[]] * REACH
-            places += [place for _, place in found]
-            places += [0] * REACH
-        place = np.array(places)
-        count = len(context)
-        total = np.zeros((count, len(self.labels)), np.float32)
+            around += features.surroundings([one[3] for one in own])
+            around += gap
+            found += own
+            found += gap
+        ids = np.array(found, np.int64)
+        before, next_before, after, next_after = np.array(around, np.int64).T
+        left, right, between = self._around
+        total: Scores = left[before, next_before] + right[after, next_after] + between[before, after]
+        size = len(found)
         for distance in range(-REACH, REACH + 1):
-            at = place[REACH + distance : REACH + distance + count] if distance + REACH else place[:count]
-            total[: len(at)] += self._sums[at + (distance + REACH)]
-        most = max(map(len, context), default=0)
-        if most:
-            rows = np.full((count, most), self._none)
-            for number, few in enumerate(context):
-                rows[number, : len(few)] = few
-            total += self._weights[rows].sum(axis=1)
+            first, last = max(0, -distance), min(size, size - distance)
+            total[first:last] += self._sums[ids[first + distance : last + distance, 0], distance + REACH]
+        self._word_pairs.add(total, ids[:, 1])
+        self._cluster_pairs.add(total, ids[:, 2])
+        for place, weights in marked:
+            total[place] += weights
         return [total[start : start + len(forms)] for start, forms in zip(starts, sentences, strict=True)]
 
-    def decode(self, scores: NDArray[np.float32]) -> list[str]:
-        """The best label sequence of one sentence (Viterbi, within ``_MARGIN`` of each token's best)."""
-        if not len(scores):
-            return []
-        near = scores >= scores.max(axis=1, keepdims=True) - _MARGIN
-        tokens, columns = np.nonzero(near)
-        candidates: list[list[tuple[int, float]]] = [[] for _ in range(len(scores))]
-        for token, column, score in zip(tokens.tolist(), columns.tolist(), scores[near].tolist(), strict=True):
-            candidates[token].append((column, score))
-        best = {column: score for column, score in candidates[0] if self._may_start[column]} or {0: 0.0}
-        trail: list[dict[int, int]] = []
-        for options in candidates[1:]:
-            step: dict[int, float] = {}
-            came: dict[int, int] = {}
-            for column, score in options:
-                top, origin = -np.inf, -1
-                for before, weight in self._transitions[column]:
-                    if before in best and best[before] + weight > top:
-                        top, origin = best[before] + weight, before
-                if origin >= 0:
-                    step[column], came[column] = top + score, origin
-            best = step
-            trail.append(came)
-        column = max(best, key=best.__getitem__)
-        path = [column]
-        for came in reversed(trail):
-            column = came[column]
-            path.append(column)
-        return [self.labels[column] for column in reversed(path)]
+    def decode(self, scores: Sequence[Scores]) -> list[list[str]]:
+        """The best label sequence of each sentence (Viterbi over all sentences at once)."""
+        order = sorted(
+            (number for number, one in enumerate(scores) if len(one)), key=lambda number: -len(scores[number])
+        )
+        paths: list[list[str]] = [[] for _ in scores]
+        if not order:
+            return paths
+        lengths = [len(scores[number]) for number in order]
+        begins = len(self.labels) - self._inside  # columns: O, then every B-, then every I- in the same order
+        transitions = self._transitions
+        begin = transitions[:, None, :begins]
+        opened = range(1, begins)
+        follows_begin = transitions[opened, begins:].diagonal()
+        follows_inside = transitions[begins:, begins:].diagonal()
+        flat = np.concatenate([scores[number] for number in order])
+        offsets = np.cumsum([0, *lengths[:-1]])
+        active = np.searchsorted(-np.array(lengths), -np.arange(lengths[0]), side="left")
+        best = flat[offsets]
+        best[:, begins:] = -np.inf
+        trail = [best]
+        for step in range(1, lengths[0]):
+            count = int(active[step])
+            last = trail[-1][:count]
+            current = np.empty_like(last)
+            np.max(last.T[:, :, None] + begin, axis=0, out=current[:, :begins])
+            np.maximum(last[:, 1:begins] + follows_begin, last[:, begins:] + follows_inside, out=current[:, begins:])
+            current += flat[offsets[:count] + step]
+            trail.append(current)
+        columns = np.zeros(len(order), np.int64)
+        chosen: list[list[int]] = []
+        until = 0  # sentences that are as long as the step reached
+        for step in range(lengths[0] - 1, -1, -1):
+            here = trail[step]
+            if until:
+                columns[:until] = (here[:until] + transitions[:, columns[:until]].T).argmax(axis=1)
+            columns[until : len(here)] = here[until:].argmax(axis=1)
+            until = len(here)
+            chosen.append(columns[:until].tolist())
+        chosen.reverse()
+        for place, number in enumerate(order):
+            paths[number] = [self.labels[chosen[step][place]] for step in range(lengths[place])]
+        return paths
 
-    def tag(self, sentences: Sequence[Sequence[str]], hits: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
+    def tag(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
         """Labels (``O``, ``B-drug``, ``I-drug`` …) of every token of every sentence."""
-        return [self.decode(one) for one in self.scores(sentences, hits)]
+        return self.decode(self.scores(sentences, marks))
 
 
 def spans(labels: Sequence[str], tokens: Sequence[Span]) -> list[tuple[str, int, int]]:

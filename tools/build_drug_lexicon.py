@@ -26,22 +26,26 @@ PACKAGE = "drug_named_entity_recognition"
 TARGET = MAPPINGS / "drugs.tsv"
 HEADER = """\
 # Drug names and ingredients, derived; written by tools/build_drug_lexicon.py, not by hand.
-# Source: drug-named-entity-recognition {version} (MIT, Fast Data Science Ltd), which joins DrugBank's open vocabulary (CC0),
-#         MeSH (public domain, NLM), MedlinePlus, NHS and Wikipedia. Noise removed as drugs_noise.tsv and the script say.
-# Grammar: concept TAB kind TAB codes TAB synonyms (separated by |); concept sorted; see pipeline/terminology/shipped.py.
+# Source: drug-named-entity-recognition {version} (MIT, Fast Data Science Ltd), which joins DrugBank's open vocabulary,
+#         MeSH (NLM), MedlinePlus, NHS and Wikipedia names. Noise removed as drugs_noise.tsv and the script say.
+# Grammar: concept TAB kind TAB codes TAB synonyms (separated by |); sorted; see pipeline/terminology/shipped.py.
 """
-_NO_MEDICINE = re.compile(r"D08|D12\.776|D23|D05|D13|D20\.215\.(?!894)|D12\.125\.07|D01\.(?:268|496|552)|D27|D26\.(?!2)")
+_NO_MEDICINE = re.compile(
+    r"D08|D12\.776|D23|D05|D13|D20\.215\.(?!894)|D12\.125\.07|D01\.(?:268|496|552)|D27|D26\.(?!2)"
+)
 """MeSH trees of enzymes, proteins, biological factors, macromolecules, nucleotides, elements, actions and dosage forms.
 A substance in one of them stays only when a second source knows it as a medicine."""
 _CLASS = re.compile(r"D27\.505\.(?:954|696|519)")
-_SYSTEMATIC = re.compile(r"[\[\]{};=+<>]|\d,\d|\d'|\(\d|\d\)|\([rsez+-]\)|^\W|\b[a-z]\d*,|-(?:yl|oxy|oic)\b|yl\)|\bgene\b|î|ã")
+_SYSTEMATIC = re.compile(
+    r"[\[\]{};=+<>]|\d,\d|\d'|\(\d|\d\)|\([rsez+-]\)|^\W|\b[a-z]\d*,|-(?:yl|oxy|oic)\b|yl\)|\bgene\b|î|ã"
+)
 _NOT_A_NAME = re.compile(
     r"\b(?:receptors?|antigens?|antibod(?:y|ies)|proteins?|peptides?|kinases?|extracts?|pollen|whole|allergenic|genes?"
     r"|subunit|domains?|inhibitors?|ligands?|cells?|dna|rna|virus|human|bovine|strain|live|inactivated|template|doc"
     r"|compounds?|derivatives?|analogs?|preparation|homeopathic|skin|hair|dander|feathers?|meat|milk|egg|nut|bean|fish"
     r"|oil|leaf|seed|root|bark|flower|fruit|juice|mold|yeast|cat|dog|mite|venom)\b"
 )
-_LONGEST = 45
+_LONGEST = 32
 _SHORTEST = 4
 
 
@@ -90,7 +94,7 @@ def is_searchable(text: str, noise: set[str]) -> bool:
     folded = fold_name(text)
     letters = sum(map(str.isalnum, folded))
     return (
-        _SHORTEST <= letters and len(text) <= _LONGEST
+        letters >= _SHORTEST and len(text) <= _LONGEST
         and not folded.replace(" ", "").isdigit()
         and folded not in noise
         and not _SYSTEMATIC.search(text)
@@ -118,7 +122,7 @@ def concepts() -> list[tuple[str, str, str, list[str]]]:
             kind = "analyte"
         codes = [f"DRUGBANK:{facts['drugbank_id']}"] if "drugbank_id" in facts else []
         codes += [f"MESH:{facts['mesh_id']}"] if "mesh_id" in facts else []
-        known_kind, known_codes, texts = merged.setdefault(preferred, (kind, [], []))
+        _, known_codes, texts = merged.setdefault(preferred, (kind, [], []))
         if preferred == upright(name) or not known_codes:  # the codes of the ingredient itself, not of one of its salts
             known_codes[:] = codes
         texts += [upright(text) for text in (name, *synonyms[name])]
@@ -128,9 +132,11 @@ def concepts() -> list[tuple[str, str, str, list[str]]]:
         for text in (preferred, *texts):
             if is_searchable(text, noise["drop"]):
                 kept |= dict.fromkeys(spellings(fold_name(text)))
+        kept = {form: None for form in kept if not (form.endswith("um") and form[:-2] in kept)}  # Latin endings
         bare = [form for form in kept if without_salt(form) == form or without_salt(form) not in kept]
         if bare:
-            if fold_name(preferred) in noise["drop"]:
+            folded = fold_name(preferred)
+            if folded in noise["drop"] or sum(map(str.isalnum, folded)) < _SHORTEST:
                 continue
             others = sorted(set(bare) - {fold_name(preferred)})
             result.append((preferred, kind, ";".join(codes), others))
@@ -143,7 +149,9 @@ def main() -> None:
     lines = [f"{concept}\t{kind}\t{codes}\t{'|'.join(synonyms)}".rstrip() for concept, kind, codes, synonyms in rows]
     text = HEADER.format(version=version(PACKAGE)) + "\n".join(lines) + "\n"
     TARGET.write_text(text, encoding="utf-8")
-    print(f"{TARGET.name}: {len(rows)} concepts, {sum(1 + len(row[3]) for row in rows)} names, {len(text) / 1e6:.1f} MB")
+    print(
+        f"{TARGET.name}: {len(rows)} concepts, {sum(1 + len(row[3]) for row in rows)} names, {len(text) / 1e6:.1f} MB"
+    )
 
 
 if __name__ == "__main__":

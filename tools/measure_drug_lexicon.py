@@ -66,7 +66,9 @@ def measure_cases(lex: Lexicon, folder: Path, show: int) -> None:
                     else:
                         wrong[f"{verbatim} → {entry.name} [{drug['name']}]"] += 1
     total = right + wrong.total() + unknown.total()
-    print(f"cases: {right / total:.3f} of {total} written forms right, {wrong.total()} wrong, {unknown.total()} unknown")
+    print(
+        f"cases: {right / total:.3f} of {total} written forms right, {wrong.total()} wrong, {unknown.total()} unknown"
+    )
     if show:
         print("  wrong:", "; ".join(list(wrong)[:show]), "\n  unknown:", "; ".join(list(unknown)[:show]))
 

@@ -12,7 +12,6 @@ import codecs
 import re
 import unicodedata
 from functools import cache
-from itertools import product
 
 from pipeline.data import MAPPINGS
 
@@ -55,25 +54,27 @@ def fold(text: str) -> bytes:
 
 def fold_name(name: str) -> str:
     """The form of a name that is searched in folded text: folded, without space at either end."""
+    if name.isascii() and name.isalpha():
+        return name.lower()
     return fold(name).decode("latin-1").strip()
 
 
-def _read_spellings() -> list[tuple[re.Pattern[str], list[str]]]:
-    """``mappings/spelling_variants.tsv``: each line a regular expression and what its match may be replaced with."""
+_CONTEXT = re.compile(r"\(\?<?[=!].*?\)|\\b|\(\?:.*?\)|\[.*?\]")
+_LITERAL = re.compile(r"[a-z]+")
+
+
+def _read_spellings() -> list[tuple[str, re.Pattern[str], list[str]]]:
+    """``mappings/spelling_variants.tsv``: a literal to look for first, a regular expression, replacements."""
     rules = []
     for line in (MAPPINGS / "spelling_variants.tsv").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             pattern, replacements = line.split("\t")
-            rules.append((re.compile(pattern), replacements.split("|")))
+            literal = max(_LITERAL.findall(_CONTEXT.sub(" ", pattern)), key=len, default="")
+            rules.append((literal, re.compile(pattern), replacements.split("|")))
     return rules
 
 
 _rules = cache(_read_spellings)
-
-
-@cache
-def _any_rule() -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in _rules()))
 
 
 def spellings(name: str, limit: int = 16) -> list[str]:
@@ -81,15 +82,15 @@ def spellings(name: str, limit: int = 16) -> list[str]:
 
     At most ``limit`` forms; each rule is applied to all its matches in the name or to none.
     """
-    if not _any_rule().search(name):
+    active = [rule for rule in _rules() if rule[0] in name]
+    if not active:
         return [name]
     forms = {name: None}
-    for pattern, replacements in _rules():
-        for form, replacement in product(list(forms), replacements):
-            if len(forms) >= limit:
-                return list(forms)
-            forms.setdefault(pattern.sub(replacement, form))
-    return list(forms)
+    for _, pattern, replacements in active:
+        for form in [form for form in forms if pattern.search(form)]:
+            for replacement in replacements:
+                forms.setdefault(pattern.sub(replacement, form))
+    return list(forms)[:limit]
 
 
 _PLURALS = (
@@ -99,10 +100,13 @@ _PLURALS = (
     (re.compile(r"(?<=om)a$"), "ata"),  # lymphoma: lymphomas needs no rule
     (re.compile(r"(?<=x)$|(?<=ss)$|(?<=[cs]h)$"), "es"),  # rash, abscess
 )
+_PLURAL_ENDINGS = ("y", "sis", "itis", "oma", "x", "ss", "ch", "sh")
 
 
 def plurals(name: str) -> list[str]:
     """Plurals of a folded name that are not made by adding ``s`` (matching allows that everywhere)."""
+    if not name.endswith(_PLURAL_ENDINGS):
+        return []
     return [pattern.sub(ending, name) for pattern, ending in _PLURALS if pattern.search(name)]
 
 

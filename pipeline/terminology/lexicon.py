@@ -8,12 +8,15 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick
 
 from pipeline.records import Coding
-from pipeline.terminology.folding import fold, fold_name, singulars, spellings
+from pipeline.terminology.folding import fold, fold_name, plurals, singulars, spellings
+
+if TYPE_CHECKING:
+    from pipeline.terminology.vocabularies import VocabularyEntry
 
 Semantic = Literal["drug", "disorder"]
 Kind = Literal[
@@ -49,11 +52,11 @@ class Match(NamedTuple):
 
 
 class Name(NamedTuple):
-    """One way to write a concept. ``exact``: only in this capitalisation (short acronyms)."""
+    """One way to write a concept: ``pattern`` as ``fold_name`` gives it, ``exact`` the only capitalisation allowed."""
 
-    text: str
+    pattern: str
     entry: Entry
-    exact: bool = False
+    exact: str | None = None
 
 
 _SALTS = re.compile(
@@ -68,9 +71,31 @@ _SALTS = re.compile(
     rb"|mesylate|tosylate))+(?= )"
 )
 """Words that name the salt or ester of the ingredient before them; they belong to the mention, not to the INN."""
+_TAILS = {"ingredient": _SALTS, "class": re.compile(rb" (?:agent|drug|medication)s?(?= )")}
+"""What may follow a name of a kind and still belongs to the mention: ``phenytoin sodium``, ``antipsychotic drugs``."""
+LONGEST_ACRONYM = 4
+_SHORTEST_NEW_NAME = 3
 _SPACE, _S = b" s"
 _SHORTEST_PLURAL = 3
 """A name of fewer letters has no plural: ``as`` is not the plural of ``a``."""
+
+
+def is_short_acronym(text: str) -> bool:
+    """Whether a name is found in its own capitals only, because in others it would be a word or something else."""
+    return text != text.lower() and sum(map(str.isalnum, text)) <= LONGEST_ACRONYM
+
+
+def names_of(entry: Entry, texts: Iterable[str]) -> Iterator[Name]:
+    """The names under which ``entry`` is found: ``texts``, their other spellings, and plurals that are not in ``s``."""
+    for text in texts:
+        folded = fold_name(text)
+        if is_short_acronym(text):
+            yield Name(folded, entry, text)
+            continue
+        for form in spellings(folded):
+            yield Name(form, entry)
+            for plural in plurals(form):
+                yield Name(plural, entry)
 
 
 class Lexicon:
@@ -79,7 +104,7 @@ class Lexicon:
     def __init__(self, names: Iterable[Name]) -> None:
         by_pattern: dict[str, list[Name]] = {}
         for name in names:
-            by_pattern.setdefault(fold_name(name.text), []).append(name)
+            by_pattern.setdefault(name.pattern, []).append(name)
         by_pattern.pop("", None)
         self._by_pattern = by_pattern
         self._names = list(by_pattern.values())
@@ -115,7 +140,7 @@ class Lexicon:
             seen: set[str] = set()
             for name in self._names[pattern]:
                 entry = name.entry
-                if entry.semantic in seen or (name.exact and not _same_letters(surface, name.text)):
+                if entry.semantic in seen or (name.exact and not _same_letters(surface, name.exact)):
                     continue
                 seen.add(entry.semantic)
                 found.append((start, end, entry))
@@ -130,12 +155,60 @@ class Lexicon:
         for start, end, entry in found:
             if start < free[entry.semantic]:
                 continue
-            if entry.kind == "ingredient" and (salt := _SALTS.match(folded, end + 1)):
-                end = salt.end() - 1  # noqa: PLW2901
+            tail = _TAILS.get(entry.kind)
+            if tail and (more := tail.match(folded, end + 1)):
+                end = more.end() - 1  # noqa: PLW2901
             free[entry.semantic] = end
             if entry.kind != "masked":
                 matches.append(Match(start, end, entry))
         return matches
+
+    def with_vocabularies(self, entries: Iterable["VocabularyEntry"]) -> "Lexicon":
+        """A lexicon that also knows ``entries``: codes added to known concepts, other concepts added.
+
+        A known concept is one that already has the entry's preferred name, or else one of its synonyms; it gets the
+        code if that comes by its own preferred name, or if no other entry of that code system does. Names that are
+        already taken keep their meaning.
+        """
+        own: dict[tuple[str, str], list[Coding]] = {}
+        borrowed: dict[tuple[str, str], list[Coding]] = {}
+        added: list[tuple[Entry, VocabularyEntry]] = []
+        for new in entries:
+            names = (new.name, *new.synonyms)
+            known = next((e for text in names if (e := self._named(text, new.semantic))), None)
+            entry = known or Entry(new.name, new.kind, new.semantic)
+            added.append((entry, new))
+            if fold_name(entry.name) == fold_name(new.name):
+                own.setdefault((entry.semantic, entry.name), []).append(new.coding)
+            elif not new.brand:
+                borrowed.setdefault((entry.semantic, entry.name), []).append(new.coding)
+
+        def coded(entry: Entry) -> Entry:
+            key = (entry.semantic, entry.name)
+            codings = {coding.system: coding for coding in reversed((*own.get(key, ()), *borrowed.get(key, ())))}
+            known = {coding.system for coding in entry.codings}
+            new = [coding for system, coding in codings.items() if system not in known]
+            return entry._replace(codings=(*entry.codings, *new)) if new else entry
+
+        updated = {
+            (entry.semantic, entry.name): coded(entry)
+            for entry in chain((name.entry for name in self.names()), (entry for entry, _ in added))
+            if entry.kind != "masked"
+        }
+        old_names = (
+            name._replace(entry=updated[name.entry.semantic, name.entry.name]) if name.entry.kind != "masked" else name
+            for name in self.names()
+        )
+        new_names = (
+            name
+            for entry, new in added
+            for name in names_of(updated[entry.semantic, entry.name], (new.name, *new.synonyms))
+            if len(name.pattern) >= _SHORTEST_NEW_NAME
+        )
+        return Lexicon(chain(old_names, new_names))
+
+    def _named(self, text: str, semantic: Semantic) -> Entry | None:
+        return self._first(self._by_pattern.get(fold_name(text), ()), text, semantic)
 
     def lookup(self, name: str, semantic: Semantic) -> Entry | None:
         """The concept that ``name`` names, or ``None``.
@@ -159,7 +232,7 @@ class Lexicon:
     @staticmethod
     def _first(names: Iterable[Name], written: str, semantic: Semantic) -> Entry | None:
         for name in names:
-            if name.entry.semantic == semantic and (not name.exact or _same_letters(written, name.text)):
+            if name.entry.semantic == semantic and (not name.exact or _same_letters(written, name.exact)):
                 return None if name.entry.kind == "masked" else name.entry
         return None
 
@@ -185,6 +258,7 @@ def _same_letters(written: str, name: str) -> bool:
 
 
 def without_salt(name: str) -> str:
+    """A folded name without the salt or ester words at its end."""
     padded = f" {name} ".encode("latin-1")
     first_word = padded.find(b" ", 1)
     while first_word != -1:

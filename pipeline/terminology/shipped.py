@@ -4,11 +4,11 @@ Belongs here: the grammar of those files.  Does not belong here: vocabularies th
 
 All files are UTF-8 with one concept a line: ``concept<TAB>kind<TAB>codes<TAB>synonyms[<TAB>members]``.  ``codes`` are
 ``SYSTEM:code`` separated by ``;`` (systems: ``code_systems.tsv``), synonyms and members separated by ``|``.  Empty
-lines and lines that start with ``#`` are comments.  A header line is allowed.  Names of at most four letters and digits that have a capital are
-acronyms, found in these capitals only; all other names are found however they are capitalised.
+lines, lines that start with ``#`` and a header line are no concepts.  Names of at most four letters and digits that
+have a capital are acronyms, found in these capitals only; all other names are found however they are capitalised.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, cast, get_args
@@ -16,11 +16,12 @@ from typing import NamedTuple, cast, get_args
 from pipeline.data import MAPPINGS
 from pipeline.errors import UsageError
 from pipeline.records import Coding
-from pipeline.terminology.folding import fold_name, plurals, spellings
-from pipeline.terminology.lexicon import Entry, Kind, Name, Semantic
+from pipeline.terminology.folding import fold_name, singulars
+from pipeline.terminology.lexicon import Entry, Kind, Name, names_of
 
-LONGEST_ACRONYM = 4
 _HEADER = "concept\tkind\t"
+_WITH_PREFIX = frozenset({"HP", "MONDO"})
+"""Ontologies whose own identifiers carry the prefix: the code is ``HP:0001234``, not ``0001234``."""
 _KINDS = frozenset(get_args(Kind))
 
 
@@ -43,11 +44,11 @@ def code_systems() -> dict[str, str]:
 
 
 def codings(codes: str) -> tuple[Coding, ...]:
-    """``"MESH:D012345;HP:0001234"`` as codings; ``KeyError`` for an unknown system. HPO codes keep their prefix."""
+    """``"MESH:D012345;HP:0001234"`` as codings; ``KeyError`` for an unknown system."""
     result = []
     for code in codes.split(";"):
         prefix, _, value = code.strip().partition(":")
-        result.append(Coding(system=code_systems()[prefix], code=f"HP:{value}" if prefix == "HP" else value))
+        result.append(Coding(system=code_systems()[prefix], code=code.strip() if prefix in _WITH_PREFIX else value))
     return tuple(result)
 
 
@@ -75,30 +76,11 @@ def read_concepts(path: Path) -> Iterator[Concept]:
             )
 
 
-def is_short_acronym(text: str) -> bool:
-    """Whether a name is found in its own capitals only, because in others it would be a word or something else."""
-    return text != text.lower() and sum(map(str.isalnum, text)) <= LONGEST_ACRONYM
-
-
-def names_of(entry: Entry, texts: Iterable[str], *, expand: bool = True) -> Iterator[Name]:
-    """The names under which ``entry`` is found: ``texts`` and, with ``expand``, their other spellings and plurals."""
-    for text in texts:
-        exact = is_short_acronym(text)
-        yield Name(text, entry, exact)
-        if expand and not exact:
-            folded = fold_name(text)
-            for form in spellings(folded):
-                if form != folded:
-                    yield Name(form, entry)
-                for plural in plurals(form):
-                    yield Name(plural, entry)
-
-
 def drug_names() -> Iterator[Name]:
     """Curated names first, then those derived from the source list: the first of two equal names counts.
 
-    A curated concept takes over the derived concepts whose preferred name is among its synonyms (``paracetamol`` that
-    of ``acetaminophen``) together with their codes.
+    A curated concept takes over the derived concepts whose preferred name is among its names (``paracetamol`` that of
+    ``acetaminophen``) together with their codes.
     """
     curated = [
         concept
@@ -106,29 +88,30 @@ def drug_names() -> Iterator[Name]:
         for concept in read_concepts(MAPPINGS / file)
     ]
     owner = {fold_name(text): concept for concept in reversed(curated) for text in (*concept.synonyms, concept.name)}
-    derived = list(read_concepts(MAPPINGS / "drugs.tsv"))
+    derived = []
     codes: dict[str, tuple[Coding, ...]] = {}
-    for concept in derived:
-        if concept.codings and (taken := owner.get(fold_name(concept.name))):
-            codes.setdefault(taken.place, concept.codings)
-            if taken.name == concept.name:
-                codes[taken.place] = concept.codings
+    for concept in read_concepts(MAPPINGS / "drugs.tsv"):
+        folded = fold_name(concept.name)
+        taken = owner.get(folded) or next((owner[form] for form in singulars(folded) if form in owner), None)
+        derived.append((folded, concept, taken))
+        if taken and concept.codings and (taken.place not in codes or taken.name == concept.name):
+            codes[taken.place] = concept.codings
     entries: dict[str, Entry] = {}
     for concept in curated:
         coded = concept.codings or codes.get(concept.place, ())
         entry = Entry(concept.name, concept.kind, "drug", coded, concept.members)
         entries[concept.place] = entry
         yield from names_of(entry, (concept.name, *concept.synonyms))
-    for concept in derived:
-        taken = owner.get(fold_name(concept.name))
+    for folded, concept, taken in derived:
         entry = entries[taken.place] if taken else Entry(concept.name, concept.kind, "drug", concept.codings)
-        yield from names_of(entry, (concept.name, *concept.synonyms), expand=False)
+        yield Name(folded, entry)
+        for synonym in concept.synonyms:  # folded and in all spellings already
+            yield Name(synonym, entry)
 
 
 def disorder_names() -> Iterator[Name]:
     """All concepts of ``mappings/reactions/*.tsv``."""
     for path in sorted((MAPPINGS / "reactions").glob("*.tsv")):
         for concept in read_concepts(path):
-            semantic: Semantic = "disorder"
-            entry = Entry(concept.name, concept.kind, semantic, concept.codings, concept.members)
+            entry = Entry(concept.name, concept.kind, "disorder", concept.codings, concept.members)
             yield from names_of(entry, (concept.name, *concept.synonyms))

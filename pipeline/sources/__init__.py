@@ -129,7 +129,8 @@ def recognise(document: Document) -> str:
 
 
 def _text(document: Document) -> Report:
-    data = document.stream.read(limits.TEXT + 1)
+    whole = len(document.head) < limits.HEAD  # mostly; spares a buffer of the limit's size
+    data = document.head if whole else document.stream.read(limits.TEXT + 1)
     if len(data) > limits.TEXT:
         raise BadInput(f"A plain text report may have {limits.TEXT:,} bytes; split the file.", reason="too-large")
     text = plain.clean(plain.decode(data))

@@ -31,7 +31,6 @@ CITATION = "\ue000"
 """Stands where a numeric citation marker was, until ``tidy`` takes it out with the brackets around it."""
 
 _CITED = re.compile(rf"\s?[\[(](?:[\s,;–-]*{CITATION})+[\s,;–-]*[\])]|{CITATION}(?:[\s,;–-]{{0,3}}{CITATION})*")
-_SPACE = re.compile(r"\s+")
 _SUPERSCRIPT = str.maketrans("0123456789+-−–()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁻⁽⁾ⁿ")
 _EXPONENT = re.compile(r"[+\-−–]?\d{1,3}[+\-−–]?")
 _POWER_BASE = re.compile(r"(?:(?:^|[^\d.])10|\b(?:m|mm|cm|dm|km|µm|μm|nm)|\d ?(?:m|mm|cm))$")
@@ -221,7 +220,7 @@ def tidy(text: str) -> str:
     if CITATION in text:
         text = _CITED.sub("", text)
         text = re.sub(r"\s+([.,;:](?:\s|$))", r"\1", text)
-    return _SPACE.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 def _collect(element: Element, parts: list[str], leave_out: frozenset[str]) -> None:

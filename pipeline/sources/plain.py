@@ -27,14 +27,18 @@ _BOMS = (
 )
 _CONTROL_BYTES = bytes(set(range(32)) - {9, 10, 11, 12, 13, 0x1A, 0x1B}) + b"\x7f"
 
-_UNSEEN = {
-    **dict.fromkeys([*range(32), *range(0x7F, 0xA0), 0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF], None),
+_UNSEEN: dict[int, str | None] = {
+    **dict.fromkeys([*range(9), *range(14, 32), *range(0x7F, 0xA0), 0xAD], None),
+    **dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF], None),
     **dict.fromkeys([0x2028, 0x85], "\n"),
     **dict.fromkeys([0x0C, 0x2029], "\n\n"),
-    0x0B: "\n", 0x0A: "\n", 0x09: "\t",
+    0x0B: "\n",
     **dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " "),
     0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st",
 }  # fmt: skip
+
+# Looking for the few first is far faster than str.translate over every character.
+_UNSEEN_ANY = re.compile("[" + "".join(f"\\U{point:08x}" for point in _UNSEEN) + "]")
 
 # Lines that open something of their own and are never joined to the line before.
 _OPENS = re.compile(
@@ -114,7 +118,7 @@ def clean(raw: str) -> str:
     """Return ``raw`` with plain line ends and blanks, without control and invisible characters, unwrapped, trimmed."""
     text = raw.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii() or not text.replace("\n", "").replace("\t", "").isprintable():
-        text = text.translate(_UNSEEN)
+        text = _UNSEEN_ANY.sub(lambda found: _UNSEEN[ord(found.group())] or "", text)
     return unwrap(text).strip()
 
 

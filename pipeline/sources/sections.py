@@ -34,8 +34,8 @@ _LINE = re.compile(r"[^\n]+")
 _BOUNDARY = r"(?:^|[.!?\])\"”;]\s|[.!?\])]\d\s|\s\s)"
 _LABEL = re.compile(_BOUNDARY + r"\s*([A-Z][A-Za-z/&,'’ -]{2,50}(?: \d{1,2})?)\s?$")
 _LABEL_LENGTH = 60
-_LABEL_SIGN = re.compile(r"[:–—]|(?<=\s)-(?=\s)")
-_SHOUTED = re.compile(r"[A-Z][A-Z/&,'’ -]{3,60}(?=\s)")
+_LABEL_SIGN = re.compile(r"[:–—-]")
+_SHOUTED = re.compile(r"[A-Z][A-Z][A-Z/&,'’ -]{2,60}(?=\s)")
 _AT_BOUNDARY = re.compile(_BOUNDARY + r"$")
 
 _FIGURE = re.compile(
@@ -220,6 +220,10 @@ def _inline(text: str, start: int, end: int) -> list[_Mark]:
     line = text[start:end]
     found: dict[int, _Mark] = {}
     for sign in _LABEL_SIGN.finditer(line):
+        if sign.group() == "-" and not (
+            line[sign.start() - 1 : sign.start()] == " " == line[sign.end() : sign.end() + 1]
+        ):
+            continue
         match = _LABEL.search(line, max(0, sign.start() - _LABEL_LENGTH), sign.start())
         if match is None or (sign.group() != ":" and not match.group(1).isupper()):
             continue

@@ -14,6 +14,7 @@ _FRONT = 1500
 _DOI = re.compile(r"(?i)(?:\bdoi\b[:\s]{0,3}|doi\.org/)(10\.\d{4,9}/[^\s\"<>\]]{1,120})")
 _PMID = re.compile(r"\bPMID[:\s]{1,3}(\d{5,9})\b")
 _PMCID = re.compile(r"\b(?:PMCID[:\s]{1,3})?(PMC\d{5,9})\b")
+_SURNAMES = re.compile(r"((?:[A-Z][\w'’-]{1,30}(?:, and | and |, ))+[A-Z][\w'’-]{1,30}): (?=\S)")
 _JOURNAL = re.compile(r"Journal List\s*>\s*([^>\n]{2,80}?)\s*>")
 
 # The sign is what every match contains; looking for it first is a hundred times faster than the pattern.
@@ -31,6 +32,9 @@ def stated(text: str, sections: list[Section]) -> Article:
     own = [text[s.start : s.end] for s in sections if s.kind == "furniture" or (s.start < _FRONT and _fronts(s))]
     own = [part[:_FRONT] for part in own]
     title = next((" ".join(text[s.start : s.end].split()) for s in sections if s.kind == "title"), None)
+    authors: list[str] = []
+    if title and (match := _SURNAMES.match(title)):
+        authors, title = re.split(r", and | and |, ", match.group(1)), title[match.end() :]
     found = {}
     for name, sign, pattern in _FACTS:
         matches = (pattern.search(part) for part in own if sign in part)
@@ -41,6 +45,7 @@ def stated(text: str, sections: list[Section]) -> Article:
         pmid=found["pmid"],
         pmcid=found["pmcid"],
         journal=found["journal"],
+        authors=authors,
     )
 
 

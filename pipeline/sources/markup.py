@@ -22,6 +22,7 @@ Element = etree._Element
 
 RECORDS = ("article", "PubmedArticle", "PubmedBookArticle")
 _END = re.compile(rb"</(?:[\w.-]+:)?(?:article|PubmedArticle|PubmedBookArticle)\s*>")
+_OPEN = re.compile(rb"<[A-Za-z_]")
 _START = re.compile(rb"<(?:[\w.-]+:)?(?:article|PubmedArticle|PubmedBookArticle)(?=[\s>])")
 _MATHML = "{http://www.w3.org/1998/Math/MathML}"
 _ENCODING = re.compile(r"^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*(?:\"[^\"]*\"|'[^']*')")
@@ -65,19 +66,17 @@ def records(stream: IO[bytes]) -> Iterator[Element | BadInput]:
                 yield element
             broken += 1
             yield _malformed(error, line)
-            parser = _parser()
+            parser = _restarted(prologue)
             starts = [match.start() for match in _START.finditer(piece)]
-            try:
-                parser.feed(prologue)
-                if len(starts) > 1:
-                    # The broken article has no end: the last one begun in this piece may be whole.
+            if len(starts) > 1:
+                # The broken article has no end: the last one begun in this piece may be whole.
+                try:
                     parser.feed(piece[starts[-1] :])
                     for element in _finished(parser):
                         found += 1
                         yield element
-            except etree.XMLSyntaxError:
-                parser = _parser()
-                parser.feed(prologue)
+                except etree.XMLSyntaxError:
+                    parser = _restarted(prologue)
         line += piece.count(b"\n")
     try:
         parser.close()
@@ -100,6 +99,18 @@ def _parser() -> etree.XMLPullParser:
         remove_comments=True,
         remove_pis=True,
     )
+
+
+def _restarted(prologue: bytes) -> etree.XMLPullParser:
+    """Return a parser that stands before the next article; what cannot stand before one is left out."""
+    for beginning in (prologue, b"<articles>"):
+        parser = _parser()
+        try:
+            parser.feed(beginning if _OPEN.search(beginning) else b"<articles>")
+            break
+        except etree.XMLSyntaxError:
+            continue
+    return parser
 
 
 def _finished(parser: etree.XMLPullParser) -> Iterator[Element]:

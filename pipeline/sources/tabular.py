@@ -136,7 +136,7 @@ def _report(row: _Row, source: Source, fallback: str) -> Report:
             doi=bibliography.doi(_word(row.doi) or "") or article.doi,
             pmid=_word(row.pmid) or article.pmid,
             pmcid=_word(row.pmcid) or article.pmcid,
-            authors=_authors(row.authors),
+            authors=_authors(row.authors) or article.authors,
         ),
         source=source,
     )

@@ -69,6 +69,7 @@ def tar(path: Path, *members: tuple[tarfile.TarInfo, bytes], mode: str = "w") ->
         ("a.xml", b"<html-ish><p>No article in here</p></html-ish>", "unsupported-format"),
         ("a.xml", b"<article><body><p>It stops in the", "truncated"),
         ("a.xml", b"<article><body><p>One < two</p></body></article>", "malformed-xml"),
+        ("a.xml", b"<!DOCTYPEarticle><article><body><p>x</p></body></article>", "malformed-xml"),
         ("a.xml", b"<article><body></body></article>", "no-text"),
         ("a.xml", b"<PubmedArticleSet><PubmedArticle></PubmedArticle></PubmedArticleSet>", "no-text"),
         ("a.xml", b"<?xml version='1.0' encoding='utf-8'?><article><body><p>caf\xe9</p></body></article>", "malformed-xml"),
@@ -317,5 +318,19 @@ def test_half_a_surrogate_pair_is_refused() -> None:
 def test_no_bytes_make_reading_raise(tmp_path: Path, data: bytes, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(data)
+    for item in read([path]):
+        assert isinstance(item, Report | Refused)
+
+
+GOLDEN = [path.read_bytes() for path in sorted((Path(__file__).parents[2] / "data" / "sources").glob("*/input/*"))]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(GOLDEN), st.integers(0, 3000), st.integers(0, 40), st.binary(max_size=20))
+def test_no_damage_to_a_good_file_makes_reading_raise(
+    tmp_path: Path, data: bytes, at: int, removed: int, added: bytes
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(data[:at] + added + data[at + removed :])
     for item in read([path]):
         assert isinstance(item, Report | Refused)

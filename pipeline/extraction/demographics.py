@@ -73,11 +73,10 @@ _DECADE = re.compile(
 )
 _POPULATION = re.compile(
     rf"(?<![^\W_])(?P<n>{WORDS}|\d{{1,5}}) (?:(?:of|out of) (?:the )?(?:{WORDS}|\d{{1,5}}) )?"
-    rf"(?:[a-z-]{{2,20}} ){{0,3}}(?:patients?|cases?|children|women|men|subjects|infants|adults|males?|females?|boys?|girls?|"
-    rf"individuals|people|persons|volunteers|siblings|brothers|sisters|reports){_END}"
+    rf"(?:[a-z-]{{2,20}} ){{0,3}}(?:patients?|cases?|children|women|men|subjects|infants|adults|males?|females?|"
+    rf"boys?|girls?|individuals|people|persons|volunteers|siblings|brothers|sisters|reports){_END}"
 )
 _PREGNANT = re.compile(r"[ -]*(?:(?:completed )?gestation|of gestation|pregnan|gestational|after conception)")
-_SINCE_EVENT = re.compile(r"(?:diagnosed|onset|since|until|died|began|start(?:ed|ing)?|transplanted)[^.;,]{0,25}$")
 _POSSESSIVE = re.compile(r"(?:his|her|their|whose|'s|an? (?:affected|healthy)|(?:in|of) the)(?: \w+){0,2} $")
 _NOUN_PHRASE_END = re.compile(
     r"[.;:()]| who | with | was | were | had | has | is | presented | and | in whom | treated "
@@ -131,8 +130,7 @@ def find(text: str) -> list[Demographic]:
             found.append(Demographic("sex", cue.start, cue.end, value))
         elif kind == "ethnicity":
             found.append(Demographic("ethnicity", cue.start, cue.end, low[cue.start : cue.end]))
-    for match in _POPULATION.finditer(low):
-        found.append(Demographic("population", *match.span("n"), number(match["n"])))
+    found += [Demographic("population", *m.span("n"), number(m["n"])) for m in _POPULATION.finditer(low)]
     return sorted(found, key=lambda d: (d.start, d.end))
 
 
@@ -248,7 +246,7 @@ def _age_matches(low: str) -> Iterator[_Age]:
         if _PREGNANT.match(low, match.end()) or (match["unit"] in ("d", "mo", "mos", "m") and match["old"] == ""):
             continue
         values = [number(match["n"]), number(match["n2"]) if match["n2"] else None]
-        weak = _is_event(low, match.start()) or match["old"] == "of age" and _preceded(low, match.start(), "at ")
+        weak = _is_event(low, match.start()) or (match["old"] == "of age" and low.endswith("at ", 0, match.start()))
         group = _is_group(low, match.start(), match.end())
         end = match.end("old") if match["old"] else match.end("unit")
         sex: Sex | None = {"m": "male", "f": "female"}.get(match["mf"] or "")  # type: ignore[assignment]
@@ -300,10 +298,6 @@ def _aged(low: str, match: re.Match[str]) -> Iterator[_Age]:
 
 def _plausible(value: float | None, unit: AgeUnit) -> bool:
     return value is not None and 0 <= in_days(value, unit) <= 125 * 366
-
-
-def _preceded(low: str, start: int, word: str) -> bool:
-    return low.endswith(word, 0, start)
 
 
 def _is_event(low: str, start: int) -> bool:

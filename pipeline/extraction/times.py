@@ -42,8 +42,8 @@ class TimeExpression:
 
     ``start`` and ``end`` span the quantity, ordinal or date itself ("5 weeks", "the third day", "March 2004");
     ``cue_span`` the word that gives the relation ("after", "later").  ``iso`` is the duration (lower end of a range)
-    or the date, ``iso_high`` the upper end.  ``relation`` is ``None`` where no word tells it.  ``anchor`` is what the time is
-    counted from, where the text says so; "day 3 of treatment" is ``P3D``, relation ``day_number``, anchor ``start``.
+    or the date, ``iso_high`` the upper end.  ``relation`` is ``None`` where no word tells it.  ``anchor`` is what the
+    time is counted from, where the text says so: "day 3 of treatment" is ``P3D``, ``day_number``, from the ``start``.
     """
 
     start: int
@@ -177,7 +177,7 @@ def _candidates(low: str) -> Iterator[_Found]:
             value = number(match["n"])
             yield _Found(
                 *match.span(), iso_duration(value, unit) if value else None, None, "day_number", needs_cue=False
-            )  # type: ignore[arg-type]
+            )
     for match in _NUMBERED.finditer(low):
         unit, first = UNITS[match["unit"]], number(match["low"])
         last = number(match["high"]) if match["high"] else None

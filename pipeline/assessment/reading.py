@@ -1,0 +1,94 @@
+"""A report as the assessors read it: sentences, what part of the discourse each is, and where names stand.
+
+Belongs here: finding cue phrases and names by sentence.  Does not belong here: what they answer (``naranjo``,
+``statements``, ``seriousness``).
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, cached_property
+
+from pipeline.data import MAPPINGS
+from pipeline.extraction import cues, segment
+from pipeline.extraction.cues import Cue, CueMatcher, read_cues
+from pipeline.extraction.numbers import alternatives
+from pipeline.extraction.zones import Zone, zones
+from pipeline.records import Drug, Mention, Reaction, Report, Span
+
+import re  # isort: skip
+
+FOLDER = MAPPINGS / "assessment"
+
+
+@cache
+def matcher(name: str) -> CueMatcher:
+    """The cues of ``mappings/assessment/<name>.tsv``."""
+    return CueMatcher(read_cues(FOLDER / f"{name}.tsv"))
+
+
+def rows(name: str) -> list[list[str]]:
+    """Rows of a table in ``mappings/assessment``, comments left out."""
+    lines = (FOLDER / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
+    return [line.split("\t") for line in lines if line and not line.startswith("#")]
+
+
+class Reading:
+    """One report, read once for all its cases. Sentences are named by their index."""
+
+    def __init__(self, report: Report, mentions: Sequence[Mention] = ()) -> None:
+        self.report = report
+        self.mentions = mentions
+        self.low = cues.fold(report.text)
+        self.sentences = segment.sentences(report.text)
+        self._starts = [start for start, _ in self.sentences]
+        self._cues: dict[str, list[list[Cue]]] = {}
+
+    @cached_property
+    def zones(self) -> list[Zone]:
+        """Part of the discourse of each sentence."""
+        return zones(self.report.text, self.sentences, self.report.sections, self._by_sentence(cues.matcher()))
+
+    def cues(self, name: str) -> list[list[Cue]]:
+        """Cues of one file, by sentence."""
+        if name not in self._cues:
+            self._cues[name] = self._by_sentence(matcher(name))
+        return self._cues[name]
+
+    def _by_sentence(self, found: CueMatcher) -> list[list[Cue]]:
+        grouped: list[list[Cue]] = [[] for _ in self.sentences]
+        for cue in found.find(self.low):
+            index = self.sentence_at(cue.start)
+            if index is not None and cue.end <= self.sentences[index][1]:
+                grouped[index].append(cue)
+        return grouped
+
+    def sentence_at(self, offset: int) -> int | None:
+        """Index of the sentence that holds an offset."""
+        index = bisect_right(self._starts, offset) - 1
+        return index if index >= 0 and offset < self.sentences[index][1] else None
+
+    def naming(self, names: Iterable[str]) -> list[list[Span]]:
+        """Places of any of the names, as whole words, by sentence."""
+        grouped: list[list[Span]] = [[] for _ in self.sentences]
+        words = {cues.fold(name).strip() for name in names} - {""}
+        if not words:
+            return grouped
+        for match in re.finditer(rf"(?<![^\W_])(?:{alternatives(words)})(?:e?s)?(?![^\W_])", self.low):
+            index = self.sentence_at(match.start())
+            if index is not None:
+                grouped[index].append(match.span())
+        return grouped
+
+    def told(self, *zone: Zone) -> Iterator[int]:
+        """Indices of the sentences in the given parts of the discourse."""
+        return (index for index, found in enumerate(self.zones) if found in zone)
+
+
+def drug_names(drug: Drug) -> list[str]:
+    """Every name by which the text may call a drug."""
+    return [drug.name, *drug.verbatim]
+
+
+def reaction_names(reaction: Reaction) -> list[str]:
+    """Every name by which the text may call a reaction."""
+    return [reaction.term, *reaction.verbatim]

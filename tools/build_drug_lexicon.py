@@ -14,6 +14,7 @@ import importlib.util
 import pickle
 import re
 from collections import defaultdict
+from collections.abc import Container
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,12 @@ def upright(name: str) -> str:
     return " ".join(reversed(parts)) if 1 < len(parts) <= 3 else name
 
 
+def combined(name: str, known: Container[str]) -> str:
+    """A combination with its ingredients separated by slashes: ``nirmatrelvir and ritonavir``."""
+    parts = re.split(r",? and |, ", name)
+    return "/".join(parts) if len(parts) > 1 and all(part in known for part in parts) else upright(name)
+
+
 def read_noise() -> dict[str, set[str]]:
     """``mappings/drugs_noise.tsv``: word lists by what is done with them (``drop``, ``analyte``)."""
     lists: dict[str, set[str]] = defaultdict(set)
@@ -113,7 +120,7 @@ def concepts() -> list[tuple[str, str, str, list[str]]]:
         is_class = any(_CLASS.match(tree) for tree in facts.get("mesh_tree", []))
         if not is_class and not is_medicine(name, facts):
             continue
-        preferred = upright(name)
+        preferred = combined(name, data)
         base = without_salt(fold_name(preferred))
         if base != fold_name(preferred) and base in data and base not in noise["analyte"]:
             preferred = base
@@ -123,7 +130,9 @@ def concepts() -> list[tuple[str, str, str, list[str]]]:
         codes = [f"DRUGBANK:{facts['drugbank_id']}"] if "drugbank_id" in facts else []
         codes += [f"MESH:{facts['mesh_id']}"] if "mesh_id" in facts else []
         _, known_codes, texts = merged.setdefault(preferred, (kind, [], []))
-        if preferred == upright(name) or not known_codes:  # the codes of the ingredient itself, not of one of its salts
+        if (
+            preferred == combined(name, data) or not known_codes
+        ):  # the codes of the ingredient itself, not of one of its salts
             known_codes[:] = codes
         texts += [upright(text) for text in (name, *synonyms[name])]
     result = []

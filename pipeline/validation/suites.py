@@ -171,7 +171,7 @@ def write_data_docs(frames: Mapping[str, pd.DataFrame], folder: Path) -> Path:
 
     with _quiet(), TemporaryDirectory() as scratch:
         import great_expectations as gx
-        from great_expectations.checkpoint import UpdateDataDocsAction
+        from great_expectations.checkpoint.actions import UpdateDataDocsAction
 
         context = _context()
         backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": scratch}
@@ -255,8 +255,8 @@ def _suite(suite: str) -> Any:
     # A copy: Great Expectations keeps what it is given, and fills it in.
     listed = orjson.loads(orjson.dumps(document["expectations"]))
     built = gx.ExpectationSuite(name=suite, expectations=listed, meta=document["meta"])
-    known = {expectation.meta["id"] for expectation in built.expectations}
-    if unknown := [entry["meta"]["id"] for entry in listed if entry["meta"]["id"] not in known]:
+    known = [expectation.meta for expectation in built.expectations]
+    if unknown := [entry["meta"]["id"] for entry in listed if entry["meta"] not in known]:
         raise RunFailed(f"{_path(suite)}: Great Expectations knows no such expectation: {', '.join(unknown)}.")
     return _context().suites.add_or_update(built)
 

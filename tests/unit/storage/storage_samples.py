@@ -33,6 +33,7 @@ TEXT = (
     "Rash and a drug\nA 66-year-old woman with psoriasis took imatinib 400 mg daily. After five weeks she had "
     "erythema multiforme. HSV IgM was negative. Prednisolone 30 mg was given and she recovered."
 )
+CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 PROFILE = {"resourceType": "StructureDefinition", "id": "drug-role", "url": "https://example.org/drug-role"}
 
 
@@ -142,6 +143,7 @@ def resources(case: Case) -> list[dict[str, Any]]:
             "resourceType": "Condition",
             "id": f"{case.case_id}-condition",
             "text": narrative,
+            "clinicalStatus": {"coding": [{"system": CLINICAL, "code": "resolved"}]},
             "subject": {"reference": f"Patient/{patient}"},
         },
     ]

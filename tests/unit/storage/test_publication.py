@@ -10,12 +10,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from storage_samples import PROFILE, case_resources, extraction, files, report, stage
 
 from pipeline.errors import RunFailed, UsageError
 from pipeline.paths import TABLES, DatasetPaths
 from pipeline.records import Refused
 from pipeline.storage import Dataset, Staging, exclusive, publish, staging, swap
+from tests.unit.storage.storage_samples import PROFILE, case_resources, extraction, files, report, stage
 
 
 def publish_(root: Path, **options: Any) -> dict[str, Any]:
@@ -203,7 +203,7 @@ import os, sys
 from pathlib import Path
 from pipeline.paths import DatasetPaths
 from pipeline.storage import publish, swap
-from storage_samples import PROFILE
+from tests.unit.storage.storage_samples import PROFILE
 replace, done = Path.replace, []
 def killed(self, target):
     if ".partial" not in self.name and ".work" not in str(target):
@@ -233,7 +233,8 @@ def test_a_disk_that_fails_between_renames_leaves_the_old_dataset(
     make(tmp_path, "old")
     before = files(tmp_path)
     stage(tmp_path, ["new"])
-    move, done = Path.replace, []
+    move = Path.replace
+    done: list[Path] = []
 
     def full(self: Path, target: Path) -> Path:
         if ".work" not in str(target) and ".work/next" in self.as_posix():

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from storage_samples import report, stage
 
 from pipeline.errors import UsageError
 from pipeline.paths import DatasetPaths
 from pipeline.records import Refused
 from pipeline.storage import Dataset, Staging, staging
 from pipeline.storage.staging import shard_count, shard_of
+from tests.unit.storage.storage_samples import report, stage
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 """The tables hold what the records say, under their keys."""
 
 import pyarrow as pa
-from storage_samples import TEXT, extraction, report
 
 from pipeline.paths import TABLES
 from pipeline.records import Extraction, decode_case
 from pipeline.storage.tables import KEYS, SCHEMAS, build, rows
+from tests.unit.storage.storage_samples import TEXT, extraction, report
 
 
 def test_every_table_describes_itself_and_its_columns() -> None:

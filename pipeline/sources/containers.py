@@ -62,12 +62,15 @@ def refused(error: BadInput, source: Source) -> Refused:
 
 
 def files(inputs: list[Path]) -> Iterator[Path | Refused]:
-    """Yield the files of ``inputs``: folders recursively in name order, hidden entries left out."""
+    """Yield the files of ``inputs``: folders recursively in name order, without hidden files, READMEs and licences.
+
+    A file that is itself an input is always read.
+    """
     for path in inputs:
         if path.is_dir():
             try:
                 entries = sorted(
-                    (Path(entry.path) for entry in os.scandir(path) if not entry.name.startswith(".")),
+                    (Path(entry.path) for entry in os.scandir(path) if not _left_out(entry.name)),
                     key=lambda entry: entry.name,
                 )
             except OSError as error:
@@ -320,7 +323,7 @@ def _tar(opened: _Opened, stream: Readable) -> Iterator[Document | Refused]:
         with tarfile.open(fileobj=tail, mode="r|", tarinfo=_TarInfo) as archive:  # type: ignore[call-overload]
             for info in archive:
                 archive.members = []  # else tarfile keeps every member's header
-                if info.isdir() or _hidden(info.name):
+                if info.isdir() or _left_out(info.name):
                     continue
                 name = _member(opened, info.name)
                 try:
@@ -358,7 +361,7 @@ def _zip(opened: _Opened, stream: Readable) -> Iterator[Document | Refused]:
             if any(info.filename == "[Content_Types].xml" for info in infos):
                 raise BadInput("An Office document; save it as plain text (UTF-8).", reason="unsupported-format")
             for info in sorted(infos, key=lambda info: info.filename):
-                if info.is_dir() or _hidden(info.filename):
+                if info.is_dir() or _left_out(info.filename):
                     continue
                 name = _member(opened, info.filename)
                 try:
@@ -385,11 +388,14 @@ def _member(opened: _Opened, name: str) -> str:
     return f"{opened.member}/{name}" if opened.member else name
 
 
-def _hidden(name: str) -> bool:
-    return any(
+def _left_out(name: str) -> bool:
+    """Tell what stands in a folder or archive about its content and is no report: hidden files, README, LICENSE."""
+    path = PurePosixPath(name)
+    hidden = any(
         part == "__MACOSX" or (part.startswith(".") and part != "." and not part.startswith(".."))
-        for part in PurePosixPath(name).parts
+        for part in path.parts
     )
+    return hidden or path.name.split(".")[0].lower() in {"readme", "license", "licence"}
 
 
 def _check_name(name: str) -> None:

@@ -95,6 +95,7 @@ def test_a_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     (tmp_path / "2.txt").write_text(LETTER)
     (tmp_path / "3.xml").write_text("<article>")
     (tmp_path / ".hidden").write_text(LETTER)
+    (tmp_path / "README.md").write_text("What the letters in this folder are for.")
     reports, refusals = results(tmp_path)
     assert [r.report_id for r in reports] == ["2"]
     assert [Path(r.source.path).name for r in refusals if r.source] == ["1.txt", "3.xml"]

@@ -49,7 +49,8 @@ golden: $(STAMP)  ## rewrite the expected outputs under tests/data; look at the 
 	$(BIN)/python -m pytest tests/integration --update-golden
 
 dev: $(STAMP)  ## Dagster's web page with the assets, checks, schedule and sensor
-	$(BIN)/dagster dev -w workspace.yaml
+	mkdir -p .dagster && cp dagster.yaml .dagster/
+	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -w workspace.yaml
 
 dist: $(STAMP)  ## wheel and source archive in dist/
 	rm -rf dist

@@ -15,7 +15,7 @@ PARTIAL_SUFFIXES = (".part", ".partial", ".tmp", ".crdownload", ".filepart")
 """Names under which browsers and transfer tools write files that are not complete yet."""
 
 
-class Inbox(dg.ConfigurableResource):
+class Inbox(dg.ConfigurableResource["Inbox"]):
     """The folder that the sensor watches."""
 
     folder: str = Field(default="inbox", description="Folder that reports are put into.")

@@ -32,7 +32,7 @@ class EngineName(Enum):
     LOCAL = "local"
 
 
-class Inputs(dg.ConfigurableResource):
+class Inputs(dg.ConfigurableResource["Inputs"]):
     """What to read: files, archives and folders."""
 
     paths: list[str] = Field(default=["seeds"], description="Files, archives or folders of reports.")
@@ -45,7 +45,7 @@ class Inputs(dg.ConfigurableResource):
         return [Path(path) for path in self.paths]
 
 
-class Output(dg.ConfigurableResource):
+class Output(dg.ConfigurableResource["Output"]):
     """What to write, and how much of the input may be refused."""
 
     folder: str = Field(default="out", description="Folder of the dataset: new, empty, or a dataset of case2fhir.")
@@ -85,7 +85,7 @@ class Output(dg.ConfigurableResource):
         return tuple(version for version in FHIR_VERSIONS if self.fhir in (Fhir.BOTH, Fhir(version)))
 
 
-class Engine(dg.ConfigurableResource):
+class Engine(dg.ConfigurableResource["Engine"]):
     """What runs extraction and mapping."""
 
     name: EngineName = Field(default=EngineName.LOCAL, description="local: processes on this machine.")

@@ -32,8 +32,13 @@ def test_cases_come_out_assessed(monkeypatch: pytest.MonkeyPatch) -> None:
     mentions = [Mention(type="drug", text="imatinib", start=11, end=19)]
     case = Case(case_id="a-1", report_id="a")
     monkeypatch.setattr(batches, "extract", lambda r: Extraction(id=r.report_id, mentions=mentions, cases=[case]))
-    seen = []
-    monkeypatch.setattr(batches, "assess", lambda case, report, mentions: seen.append((report, mentions)) or case)
+    seen: list[tuple[Report, list[Mention]]] = []
+
+    def assess(case: Case, report: Report, mentions: list[Mention]) -> Case:
+        seen.append((report, mentions))
+        return case
+
+    monkeypatch.setattr(batches, "assess", assess)
     batches.extract_batch(of(report("a")))
     assert seen == [(report("a"), mentions)]
 

@@ -9,6 +9,15 @@ from hypothesis import strategies as st
 from pipeline.evaluation import CASE_SCORE, normalise, same_name, score_cases, score_mentions, score_pairs
 
 ROW = dict[str, Any]
+FACTS: ROW = {
+    "synonyms": [],
+    "suspects": [],
+    "time_to_onset": None,
+    "outcome": "unknown",
+    "seriousness": [],
+    "dechallenge": "unknown",
+    "rechallenge": "not_done",
+}
 
 
 def mention(kind: str, text: str, assertion: str = "present") -> ROW:
@@ -16,11 +25,7 @@ def mention(kind: str, text: str, assertion: str = "present") -> ROW:
 
 
 def reaction(term: str, **facts: Any) -> ROW:
-    unstated = {
-        "synonyms": [], "suspects": [], "time_to_onset": None, "outcome": "unknown", "seriousness": [],
-        "dechallenge": "unknown", "rechallenge": "not_done",
-    }  # fmt: skip
-    return unstated | {"term": term} | facts
+    return FACTS | {"term": term} | facts
 
 
 def drug(name: str, role: str = "suspect", **facts: Any) -> ROW:
@@ -79,7 +84,7 @@ class TestMentions:
 
 class TestPairs:
     def test_a_pair_in_a_negative_text_is_false(self) -> None:
-        rows = [{"id": "1", "pairs": [{"drug": "A", "reaction": "rash"}]}, {"id": "2", "pairs": []}]
+        rows: list[ROW] = [{"id": "1", "pairs": [{"drug": "A", "reaction": "rash"}]}, {"id": "2", "pairs": []}]
         pair = {"pairs": [{"drug": "a", "reaction": "Rash"}]}
         table = score_pairs(rows, {"1": pair, "2": pair})
         assert table["pairs"] == {"p": 0.5, "r": 1.0, "f1": 0.6667, "gold": 1}

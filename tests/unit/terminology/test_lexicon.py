@@ -90,7 +90,7 @@ def test_matches_are_names_in_order_without_overlap(parts: list[str]) -> None:
         ("MTX", "methotrexate"),
         ("phenytoin sodium", "phenytoin"),
         ("co-amoxiclav", "amoxicillin/clavulanic acid"),
-        ("R-CHOP", "r-chop"),
+        ("R-CHOP", "R-CHOP"),
         ("H2-blockers", "h2 blocker"),
         ("androgens", "androgen"),
         ("Keytruda", "pembrolizumab"),

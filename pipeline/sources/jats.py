@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator
 
 from pipeline.errors import BadInput
-from pipeline.records import Article, Report, Section, SectionKind
+from pipeline.records import Article, Report, SectionKind
 from pipeline.sources import bibliography, language
 from pipeline.sources.identity import identifier
 from pipeline.sources.markup import Element, TextBuilder, inline, inline_without, name
-from pipeline.sources.sections import kind_of_title, split_headings
+from pipeline.sources.sections import kind_of_title, with_inline_headings
 
 _FLOATS = frozenset(
     {"fig", "fig-group", "table-wrap", "table-wrap-group", "boxed-text", "supplementary-material", "fn", "fn-group"}
@@ -93,19 +93,9 @@ def _report(part: Element, fallback: str, parent: Article | None) -> Report:
     return Report(
         report_id=_identifier(facts, fallback, parent),
         text=text,
-        sections=_with_inline_headings(text, builder.sections, loose),
+        sections=with_inline_headings(text, builder.sections, loose),
         article=facts,
     )
-
-
-def _with_inline_headings(text: str, sections: list[Section], loose: list[tuple[int, int]]) -> list[Section]:
-    for start, end in loose:
-        inner = [
-            Section(kind=s.kind, start=s.start + start, end=s.end + start, title=s.title)
-            for s in split_headings(text[start:end], "abstract")
-        ]
-        sections = [s for s in sections if not (s.start >= start and s.end <= end)] + inner
-    return sorted(sections, key=lambda section: section.start)
 
 
 def _abstract(abstract: Element, builder: TextBuilder) -> list[tuple[int, int]]:

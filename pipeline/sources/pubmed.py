@@ -6,11 +6,11 @@ Belongs here: PubMed's element names.  Does not belong here: parsing (``markup``
 import re
 
 from pipeline.errors import BadInput
-from pipeline.records import Article, MeshHeading, Report, Section, SectionKind
+from pipeline.records import Article, MeshHeading, Report, SectionKind
 from pipeline.sources import bibliography, language
 from pipeline.sources.identity import identifier
 from pipeline.sources.markup import Element, TextBuilder, inline
-from pipeline.sources.sections import kind_of_title, split_headings
+from pipeline.sources.sections import kind_of_title, with_inline_headings
 
 _CATEGORIES: dict[str, SectionKind] = {
     "BACKGROUND": "introduction",
@@ -40,17 +40,10 @@ def report(record: Element, fallback: str) -> Report:
     if not text:
         raise BadInput("The record has neither title nor abstract.", reason="no-text")
     article = _article(record, citation, main, title or None)
-    sections = builder.sections[:]
-    for start, end in loose:
-        inner = [
-            Section(kind=s.kind, start=s.start + start, end=s.end + start, title=s.title)
-            for s in split_headings(text[start:end], "abstract")
-        ]
-        sections = [s for s in sections if not (s.start >= start and s.end <= end)] + inner
     return Report(
         report_id=_identifier(article, fallback),
         text=text,
-        sections=sorted(sections, key=lambda section: section.start),
+        sections=with_inline_headings(text, builder.sections, loose),
         article=article,
     )
 

@@ -156,6 +156,17 @@ def split_headings(text: str, kind: SectionKind) -> list[Section]:
     return _compose(text, marks, [])
 
 
+def with_inline_headings(text: str, sections: list[Section], loose: list[tuple[int, int]]) -> list[Section]:
+    """Return ``sections`` with those inside the stretches ``loose`` (abstracts without mark-up) told by their words."""
+    for start, end in loose:
+        inner = [
+            Section(kind=s.kind, start=s.start + start, end=s.end + start, title=s.title)
+            for s in split_headings(text[start:end], "abstract")
+        ]
+        sections = [s for s in sections if not (s.start >= start and s.end <= end)] + inner
+    return sorted(sections, key=lambda section: section.start)
+
+
 def _furniture(text: str, lines: list[tuple[int, int]]) -> list[_Mark]:
     if len(lines) == 1:
         return []

@@ -194,7 +194,7 @@ def _sex_beside(low: str, age: _Age) -> tuple[Sex | None, Span | None]:
         return behind[0].kind[4:], behind[0][:2]  # type: ignore[return-value]
     left = max(0, age.start - 40)
     before = [c for c in cues.within(left, age.start) if c.kind.startswith("sex.")]
-    if before and not re.search(r"[.;:)]| and (?!\d)| with ", low[before[-1].end : age.start]):
+    if before and not re.search(r"[.;:)]|(?<!\d) and | with ", low[before[-1].end : age.start]):
         return before[-1].kind[4:], before[-1][:2]  # type: ignore[return-value]
     plural = [c for c in cues.within(left, last) if c.kind.startswith("plural.")]
     if plural and low[age.start - 5 : age.start].endswith(("and ", "aged ", ", ")):
@@ -243,7 +243,7 @@ def _ages(low: str) -> tuple[_Age, ...]:
 def _age_matches(low: str) -> Iterator[_Age]:
     for match in _OLD.finditer(low):
         unit = _UNIT[match["unit"][0]]
-        if _PREGNANT.match(low, match.end()) or (match["unit"] in ("d", "mo", "mos", "m") and match["old"] == ""):
+        if (_PREGNANT.match(low, match.end()) and "pregnan" not in low[match.end() : match.end() + 12]) or (match["unit"] in ("d", "mo", "mos", "m") and match["old"] == ""):
             continue
         values = [number(match["n"]), number(match["n2"]) if match["n2"] else None]
         weak = _is_event(low, match.start()) or (match["old"] == "of age" and low.endswith("at ", 0, match.start()))

@@ -126,7 +126,7 @@ _TIME_WORD = alternatives(UNITS)
 _COUNTED = re.compile(
     rf"(?:(?P<times>{NUMBER}) ?(?:times|x)(?: ?/ ?| an? | per | each | every | )"
     rf"(?P<in>daily|weekly|monthly|{_TIME_WORD}))"
-    rf"|(?P<how>every|each|q\.?|/) ?(?P<n>{NUMBER})(?: ?(?:-|to|or) ?(?:{NUMBER}))? ?-?(?P<unit>{_TIME_WORD}){_END}"
+    rf"|(?P<how>every|each|q\.?|/(?= ?\d{1,2} ?h)) ?(?P<n>{NUMBER})(?: ?(?:-|to|or) ?(?:{NUMBER}))? ?-?(?P<unit>{_TIME_WORD}){_END}"
     rf"|(?P<hourly>{NUMBER}) ?-? ?hourly{_END}"
     rf"|on days? \d{{1,3}}(?:(?:, ?(?:and )?| and | ?- ?| to )\d{{1,3}}){{0,9}}{_END}"
 )
@@ -381,6 +381,12 @@ class _Context:
         return False
 
     def _is_dose(self, amount: _Amount) -> bool:
+        if amount.dose <= 0:
+            return False
+        if amount.unit == "%":
+            return any(c.kind == "after.formulation" for c in self._nearby(amount.end, amount.end + 25))
+        if amount.unit.endswith("/min") and amount.sort == "weak":
+            return False  # a clearance or a flow
         if amount.sort != "weak":
             return True
         left = max(0, amount.start - 80)

@@ -130,9 +130,7 @@ def concepts() -> list[tuple[str, str, str, list[str]]]:
         codes = [f"DRUGBANK:{facts['drugbank_id']}"] if "drugbank_id" in facts else []
         codes += [f"MESH:{facts['mesh_id']}"] if "mesh_id" in facts else []
         _, known_codes, texts = merged.setdefault(preferred, (kind, [], []))
-        if (
-            preferred == combined(name, data) or not known_codes
-        ):  # the codes of the ingredient itself, not of one of its salts
+        if preferred == combined(name, data):  # not the codes of one of its salts
             known_codes[:] = codes
         texts += [upright(text) for text in (name, *synonyms[name])]
     result = []

@@ -1,5 +1,6 @@
 import bz2
 import importlib.util
+import json
 import pickle
 from collections import defaultdict
 from pathlib import Path
@@ -113,3 +114,20 @@ def test_codings_have_canonical_systems() -> None:
         ("http://human-phenotype-ontology.org", "HP:0000969"),
         ("http://hl7.org/fhir/sid/icd-10-cm", "R60.9"),
     ]
+
+
+def test_code_systems_are_those_that_hl7_prefers() -> None:
+    data = Path(__file__).parents[2] / "data" / "terminology" / "naming_systems.json"
+    preferred = json.loads(data.read_text(encoding="utf-8"))
+    lines = (MAPPINGS / "code_systems.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    assert {row[0] for row in rows if row[2] not in preferred} == {"DRUGBANK"}
+    assert [row for row in rows if row[2] in preferred and preferred[row[2]] != [row[1]]] == []
+
+
+@pytest.mark.parametrize("name", ["tocopherol", "valproic acid", "tetracycline"])
+def test_codes_are_those_of_the_ingredient_not_of_a_salt(name: str, source: dict[str, dict[str, Any]]) -> None:
+    entry = lexicon().lookup(name, "drug")
+    assert entry is not None
+    owners = [n for n, f in source["drug_canonical_to_data"].items() if f.get("drugbank_id") == entry.codings[0].code]
+    assert not any(owner.endswith(("acetate", "succinate", "sodium", "hydrochloride")) for owner in owners)

@@ -17,6 +17,7 @@ from pipeline.errors import RunFailed, UsageError
 from pipeline.paths import DatasetPaths, FhirVersion
 from pipeline.records import Case, Extraction, Refused, Report, decode_extraction, decode_report, encode
 from pipeline.storage.files import read_lines, write_lines
+from pipeline.storage.swap import exclusive, recover
 from pipeline.validation.resources import CaseResources
 
 __all__ = ["CaseResources", "Staging", "decode_refused", "shard_count", "shard_of"]
@@ -62,7 +63,9 @@ class Staging:
         Raises UsageError where the folder is not ours.  Starts over: what an earlier run staged is removed.
         """
         self.paths.claim()
-        self.clear()
+        with exclusive(self.paths):
+            recover(self.paths)
+            self.clear()
         stream = self.paths.work / "stream.jsonl"
         refused: list[Refused] = []
         try:

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -248,6 +249,19 @@ def test_a_disk_that_fails_between_renames_leaves_the_old_dataset(
         publish_(tmp_path)
     assert {name: content for name, content in files(tmp_path).items() if not name.startswith(".work")} == before
     assert published(tmp_path) == ["old"]
+
+
+def test_the_next_run_puts_the_old_dataset_back_before_it_reads_anything(tmp_path: Path) -> None:
+    make(tmp_path, "old")
+    before = files(tmp_path)
+    stage(tmp_path, ["new"])
+    shutil.copytree(tmp_path, tmp_path / ".work/previous", ignore=shutil.ignore_patterns(".work"))
+    for name in ("fhir/R4/Patient.ndjson", "parquet/drugs/part-00000.parquet"):
+        (tmp_path / name).write_text("of the new dataset")  # killed here: the manifest is still the old one
+
+    assert published(tmp_path) == ["old"]
+    Staging(DatasetPaths(tmp_path)).spool([])
+    assert {name: content for name, content in files(tmp_path).items() if not name.startswith(".work")} == before
 
 
 def test_a_first_run_that_fails_leaves_no_dataset_and_can_be_run_again(

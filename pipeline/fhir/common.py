@@ -17,6 +17,7 @@ from pipeline.fhir.settings import Options, Resource, Version
 from pipeline.records import Assessment, Case, Concept, Drug, Exposure, Reaction, Report, Span
 
 AGE_AT_ONSET = "http://hl7.org/fhir/us/icsr-ae-reporting/StructureDefinition/icsr-ext-ageattimeofonset"
+_RELATIVE_DATE = "relative-date"
 _LANGUAGE = re.compile(r"[a-z]{2}(-[A-Z]{2})?")
 _ARTICLE_IDENTIFIERS = (
     ("doi", "https://doi.org"),
@@ -72,6 +73,15 @@ class Scope:
     def url(self, extension: str) -> str:
         """Canonical URL of one of our extensions."""
         return f"{self.options.base}/StructureDefinition/{extension}"
+
+    def relative_date(self, target: Resource, event: str, iso: str) -> Resource | None:
+        """A missing date that is known relative to an event (``elements.relative_date``).
+
+        R4 cannot use HL7's extension: R4's core package and HL7's later extension package define the same URL with
+        different parts, so that whichever a validator loads, the other form is an error.  Ours has the later parts.
+        """
+        url = self.url(_RELATIVE_DATE) if self.version == "R4" else e.HL7 + _RELATIVE_DATE
+        return e.relative_date(url, target, event, iso)
 
     def evidence(self, *facts: Sequence[Span]) -> list[Resource]:
         """One derivation-reference extension for each distinct span, in text order."""
@@ -374,7 +384,7 @@ def _effective(scope: Scope, drug: Drug, position: int, index: int, exposure: Ex
         return {"effectivePeriod": {"start": began}}
     if exposure.start and index:
         first = {"reference": f"MedicationStatement/{scope.key}-drug-{position}-exposure-1"}
-        if relative := e.relative_date(first, f"start of {e.text(drug.name)}", exposure.start):
+        if relative := scope.relative_date(first, f"start of {e.text(drug.name)}", exposure.start):
             return {"_effectiveDateTime": relative}
     return {}
 
@@ -546,7 +556,7 @@ def onset(scope: Scope, reaction: Reaction, found: list[Suspect]) -> Resource | 
     primary = next((s for s in found if any(x["url"] == url for x in s.extension)), None)
     if not primary or not reaction.time_to_onset:
         return None
-    return e.relative_date(primary.instance.copy(), f"start of {e.text(primary.drug.name)}", reaction.time_to_onset)
+    return scope.relative_date(primary.instance.copy(), f"start of {e.text(primary.drug.name)}", reaction.time_to_onset)
 
 
 def event(scope: Scope, reaction: Reaction, index: int, found: list[Suspect]) -> Resource:

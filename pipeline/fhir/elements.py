@@ -18,7 +18,6 @@ from pipeline.records import Coding
 
 HL7 = "http://hl7.org/fhir/StructureDefinition/"
 DERIVATION_REFERENCE = HL7 + "derivation-reference"
-RELATIVE_DATE = HL7 + "relative-date"
 DATA_ABSENT_REASON = HL7 + "data-absent-reason"
 
 _UNPUBLISHABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -167,10 +166,11 @@ def absent(reason: str = "unknown") -> Resource:
     return extension(DATA_ABSENT_REASON, "Code", reason)
 
 
-def relative_date(target: Resource, event: str, iso: str) -> Resource | None:
+def relative_date(url: str, target: Resource, event: str, iso: str) -> Resource | None:
     """What stands in place of a date that is only known relative to another event.
 
-    ``target`` is a reference, ``event`` names what of it is meant, ``iso`` is the offset (before it if negative).
+    ``url`` is the extension to use, ``target`` a reference, ``event`` names what of it is meant, ``iso`` is the offset
+    (before it if negative).
     """
     offset = duration(iso)
     if not offset:
@@ -181,7 +181,7 @@ def relative_date(target: Resource, event: str, iso: str) -> Resource | None:
         "extension": [
             absent(),
             {
-                "url": RELATIVE_DATE,
+                "url": url,
                 "extension": [
                     {"url": "targetReference", "valueReference": target},
                     {"url": "targetCode", "valueCodeableConcept": {"text": event}},

@@ -65,7 +65,6 @@ def _code_system(definition: dict[str, Any], options: Options) -> Resource:
     return result | {
         "caseSensitive": True,
         "content": "fragment" if foreign else "complete",
-        "count": len(concepts),
         "concept": list(concepts.values()),
     }
 

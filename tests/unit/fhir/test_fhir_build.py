@@ -307,6 +307,7 @@ def test_dates_and_times_after_the_first_exposure(version: Version) -> None:
     statements = made("doses", version, "MedicationStatement")
     relative = statements[3]["_effectiveDateTime"]["extension"]
     assert relative[0]["valueCode"] == "unknown"
+    assert relative[1]["url"].startswith(BASE if version == "R4" else "http://hl7.org/fhir/StructureDefinition/")
     parts = {x["url"]: x for x in relative[1]["extension"]}
     assert parts["targetReference"]["valueReference"]["reference"].endswith("-drug-1-exposure-1")
     assert parts["relationship"]["valueCode"] == "before-start"

@@ -10,6 +10,7 @@ from tests.unit.fhir.fhir_samples import SAMPLES
 
 PACKAGES = {"R4": "fhir.resources.R4B", "R5": "fhir.resources"}
 BASE = Options().base
+DATE_TIMES = ("AdverseEvent._date", "MedicationStatement._effectiveDateTime")
 every = pytest.mark.parametrize("version", ["R4", "R5"])
 
 
@@ -21,7 +22,7 @@ def test_definitions_are_valid(version: Version) -> None:
         if kind != "CodeSystem" or resource["content"] == "complete":
             assert resource["url"] == f"{BASE}/{kind}/{resource['id']}"
         if kind == "CodeSystem":
-            assert resource["count"] == len(resource["concept"]) > 0
+            assert resource["concept"]
 
 
 @every
@@ -60,7 +61,8 @@ def test_every_extension_is_used_where_its_definition_allows(version: Version) -
             for found in node.get("extension", []):
                 if found["url"].startswith(BASE):
                     definition = known[found["url"]]
-                    assert path in [context["expression"] for context in definition["context"]]
+                    contexts = [context["expression"] for context in definition["context"]]
+                    assert path in contexts or (path in DATE_TIMES and "dateTime" in contexts)
                     types = [
                         t["code"]
                         for element in definition["differential"]["element"]
@@ -75,7 +77,7 @@ def test_every_extension_is_used_where_its_definition_allows(version: Version) -
     for sample in SAMPLES.values():
         for resource in build(*sample(), version):
             walk(resource, resource["resourceType"])
-    missing = {"outcome"} if version == "R5" else set()
+    missing = {"outcome", "relative-date"} if version == "R5" else set()
     assert {url.rsplit("/", 1)[1] for url in set(known) - used} == missing
 
 

@@ -195,7 +195,7 @@ def published(root: Path) -> list[str]:
 RENAMES = 7 + 2 * 7 + 2 + 1 + 1 + 1
 
 
-@pytest.mark.parametrize("survived", [0, 1, RENAMES // 2, RENAMES - 1, RENAMES])
+@pytest.mark.parametrize("survived", [0, RENAMES // 2, RENAMES - 1, RENAMES])
 def test_a_run_killed_between_renames_leaves_the_old_dataset_or_the_new(tmp_path: Path, survived: int) -> None:
     make(tmp_path, "old")
     stage(tmp_path, ["new-1", "new-2"])
@@ -227,7 +227,7 @@ publish(DatasetPaths(Path({str(tmp_path)!r})), options={{}}, profiles=profiles, 
     assert {k: v for k, v in files(tmp_path).items() if not k.startswith("fresh/")} == fresh
 
 
-@pytest.mark.parametrize("survived", range(RENAMES))
+@pytest.mark.parametrize("survived", [0, 1, RENAMES // 2, RENAMES - 1])
 def test_a_disk_that_fails_between_renames_leaves_the_old_dataset(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, survived: int
 ) -> None:

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,3 +190,15 @@ def test_required_codes_are_those_of_the_specification(version: str, value_set: 
     rules = json.loads((MAPPINGS / "validation" / f"{version}.json").read_bytes())
     (codes,) = rules["values"][f"http://hl7.org/fhir/ValueSet/{value_set}"].values()
     assert set(codes) == set(KNOWN[version, value_set].split())
+
+
+@pytest.mark.parametrize("version", FHIR_VERSIONS)
+def test_codes_of_hl7_agree_with_the_extracts_of_its_code_systems(version: FhirVersion) -> None:
+    systems = json.loads((MAPPINGS / "validation" / f"{version}.json").read_bytes())["systems"]
+    extracts = json.loads(
+        (Path(__file__).parents[2] / "data" / "fhir" / "codesystems" / f"{version.lower()}.json").read_bytes()
+    )
+    shared = set(systems) & set(extracts)
+    assert len(shared) > 5
+    for system in shared:
+        assert set(extracts[system]) <= set(systems[system]), system

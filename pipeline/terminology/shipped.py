@@ -10,6 +10,7 @@ have a capital are acronyms, found in these capitals only; all other names are f
 
 from collections.abc import Iterator
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple, cast, get_args
 
@@ -89,16 +90,20 @@ def drug_names() -> Iterator[Name]:
     ]
     owner = {fold_name(text): concept for concept in reversed(curated) for text in (*concept.synonyms, concept.name)}
     derived = []
-    codes: dict[str, tuple[Coding, ...]] = {}
+    best: dict[str, tuple[int, tuple[Coding, ...]]] = {}  # codes of the derived concept whose name comes first in ours
     for concept in read_concepts(MAPPINGS / "drugs.tsv"):
         folded = fold_name(concept.name)
         taken = owner.get(folded) or next((owner[form] for form in singulars(folded) if form in owner), None)
         derived.append((folded, concept, taken))
-        if taken and concept.codings and (taken.place not in codes or taken.name == concept.name):
-            codes[taken.place] = concept.codings
+        if taken and concept.codings:
+            ranked = [fold_name(text) for text in (taken.name, *taken.synonyms)]
+            rank = ranked.index(folded) if folded in ranked else len(ranked)
+            best[taken.place] = min(
+                best.get(taken.place, (rank, concept.codings)), (rank, concept.codings), key=itemgetter(0)
+            )
     entries: dict[str, Entry] = {}
     for concept in curated:
-        coded = concept.codings or codes.get(concept.place, ())
+        coded = concept.codings or best.get(concept.place, (0, ()))[1]
         entry = Entry(concept.name, concept.kind, "drug", coded, concept.members)
         entries[concept.place] = entry
         yield from names_of(entry, (concept.name, *concept.synonyms))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipeline.fhir import ORDER, Options, Resource, Version, build
 from pipeline.fhir.common import episode_status
 from pipeline.records import Case, Drug, Exposure, Patient, Report
-from tests.unit.fhir.fhir_samples import RICH_TEXT, SAMPLES, at, hostile, minimal, rich
+from tests.unit.fhir.fhir_samples import RICH_TEXT, SAMPLES, hostile, minimal, rich
 
 VERSIONS: tuple[Version, ...] = ("R4", "R5")
 PACKAGES = {"R4": "fhir.resources.R4B", "R5": "fhir.resources"}
@@ -502,7 +502,3 @@ def test_the_canonical_base_is_one_setting() -> None:
     assert BASE not in written
     with pytest.raises(ValueError, match="trailing slash"):
         Options(base="https://example.org/")
-
-
-def test_samples_quote_their_text() -> None:
-    assert at("abc", "b") == [(1, 2)]

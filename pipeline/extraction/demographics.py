@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from pipeline.data import MAPPINGS
 from pipeline.extraction.cues import Cue, CueMatcher, read_cues
 from pipeline.extraction.dosage import folded
-from pipeline.extraction.numbers import NUMBER, WORDS, in_days, number
+from pipeline.extraction.numbers import NEAR_UNITS, NUMBER, WORDS, Anchors, in_days, number
 from pipeline.records import AgeUnit, Evidence, Sex, Span
 
 Kind = Literal["age", "sex", "ethnicity", "population"]
@@ -81,6 +81,21 @@ _POSSESSIVE = re.compile(r"(?:his|her|their|whose|'s|an? (?:affected|healthy)|(?
 _NOUN_PHRASE_END = re.compile(
     r"[.;:()]| who | with | was | were | had | has | is | presented | and | in whom | treated "
 )
+_NEAR_AGED = Anchors(["aged ", "age ", "ages ", "age,", "age:", "aged:"], None, before=5, after=70)
+_NEAR_SEX = Anchors(
+    [f"{sex}{mark}" for sex in ("woman", "man", "girl", "boy", "male", "female", "patient") for mark in (",", " (")],
+    r"\d[ -]?(?:[mf]|male|female)(?![^\W_])|\([mf][/, ]",
+    before=15,
+    after=40,
+)
+_NEAR_DECADE = Anchors(["in his ", "in her ", "in their ", "in the "], None, before=1, after=20)
+_NEAR_PEOPLE = Anchors(
+    ["patient", "case", "child", "men", "subject", "infant", "adult", "male", "boy", "girl", "individual", "people",
+     "person", "volunteer", "sibling", "brother", "sister", "report"],
+    None,
+    before=100,
+    after=12,
+)  # fmt: skip
 _REACH = 60  # code points between an age and the sex told with it
 
 
@@ -130,7 +145,7 @@ def find(text: str) -> list[Demographic]:
             found.append(Demographic("sex", cue.start, cue.end, value))
         elif kind == "ethnicity":
             found.append(Demographic("ethnicity", cue.start, cue.end, low[cue.start : cue.end]))
-    found += [Demographic("population", *m.span("n"), number(m["n"])) for m in _POPULATION.finditer(low)]
+    found += [Demographic("population", *m.span("n"), number(m["n"])) for m in _NEAR_PEOPLE.matches(_POPULATION, low)]
     return sorted(found, key=lambda d: (d.start, d.end))
 
 
@@ -241,9 +256,11 @@ def _ages(low: str) -> tuple[_Age, ...]:
 
 
 def _age_matches(low: str) -> Iterator[_Age]:
-    for match in _OLD.finditer(low):
+    for match in NEAR_UNITS.matches(_OLD, low):
         unit = _UNIT[match["unit"][0]]
-        if (_PREGNANT.match(low, match.end()) and "pregnan" not in low[match.end() : match.end() + 12]) or (match["unit"] in ("d", "mo", "mos", "m") and match["old"] == ""):
+        if (_PREGNANT.match(low, match.end()) and "pregnan" not in low[match.end() : match.end() + 12]) or (
+            match["unit"] in ("d", "mo", "mos", "m") and match["old"] == ""
+        ):
             continue
         values = [number(match["n"]), number(match["n2"]) if match["n2"] else None]
         weak = _is_event(low, match.start()) or (match["old"] == "of age" and low.endswith("at ", 0, match.start()))
@@ -256,9 +273,9 @@ def _age_matches(low: str) -> Iterator[_Age]:
             yield _Age(match.start("n2"), end, values[1], unit, None, group or not joined, weak)
         elif _plausible(values[0], unit):
             yield _Age(match.start(), end, values[0], unit, sex, group, weak)
-    for match in _AGED.finditer(low):
+    for match in _NEAR_AGED.matches(_AGED, low):
         yield from _aged(low, match)
-    for match in _BRACKETED.finditer(low):
+    for match in _NEAR_SEX.matches(_BRACKETED, low):
         n = float(match["n"] or match["n2"] or match["n3"])
         word = match["sex"] or match["mf"] or match["mf3"]
         unit = _UNIT[(match["unit"] or "y")[0]]
@@ -270,7 +287,7 @@ def _age_matches(low: str) -> Iterator[_Age]:
         if _plausible(n, unit):
             at = match.span("n") if match["n"] else match.span("n2") if match["n2"] else match.span("n3")
             yield _Age(*at, n, unit, sex, group=False, weak=False)
-    for match in _DECADE.finditer(low):
+    for match in _NEAR_DECADE.matches(_DECADE, low):
         yield _Age(*match.span("age"), None, None, None, group=False, weak=False)
 
 

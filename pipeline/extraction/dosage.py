@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from pipeline.data import MAPPINGS
 from pipeline.extraction.cues import Cue, CueMatcher, expand, fold, read_cues
-from pipeline.extraction.numbers import DIGITS, NUMBER, UNITS, alternatives, number, table
+from pipeline.extraction.numbers import DIGITS, NUMBER, UNITS, Anchors, alternatives, cues_near, number, table
 from pipeline.records import Span
 
 DoseKind = Literal["single", "loading", "initial", "maintenance", "maximum", "bolus", "reduced", "increased"]
@@ -106,6 +106,13 @@ def _amount_pattern() -> re.Pattern[str]:
 
 
 @cache
+def _near_amounts() -> Anchors:
+    units = _unit_table("dose", "weak", "form")
+    spelled = [word for word in units if len(word) > 3]
+    return Anchors(spelled, rf"\d[)½]? ?-? ?(?:{alternatives(units)}){_END}", before=70, after=60)
+
+
+@cache
 def _before_pattern() -> re.Pattern[str]:
     words = alternatives(_unit_table("before"))
     return re.compile(rf"(?P<unit>{words})(?<![^\W_]...)(?: of| =|=)? ?(?P<low>{DIGITS})")
@@ -126,10 +133,12 @@ _TIME_WORD = alternatives(UNITS)
 _COUNTED = re.compile(
     rf"(?:(?P<times>{NUMBER}) ?(?:times|x)(?: ?/ ?| an? | per | each | every | )"
     rf"(?P<in>daily|weekly|monthly|{_TIME_WORD}))"
-    rf"|(?P<how>every|each|q\.?|/(?= ?\d{1,2} ?h)) ?(?P<n>{NUMBER})(?: ?(?:-|to|or) ?(?:{NUMBER}))? ?-?(?P<unit>{_TIME_WORD}){_END}"
+    rf"|(?P<how>every|each|q\.?|/(?= ?\d{{1,2}} ?h)) ?(?P<n>{NUMBER})"
+    rf"(?: ?(?:-|to|or) ?(?:{NUMBER}))? ?-?(?P<unit>{_TIME_WORD}){_END}"
     rf"|(?P<hourly>{NUMBER}) ?-? ?hourly{_END}"
     rf"|on days? \d{{1,3}}(?:(?:, ?(?:and )?| and | ?- ?| to )\d{{1,3}}){{0,9}}{_END}"
 )
+_NEAR_COUNTS = Anchors(["times", "every", "each", "hourly", "on day"], r"\d ?x|q\.? ?\d|/ ?\d", before=30, after=60)
 _DAYS_OF_WEEK = {"daily": "d", "weekly": "wk", "monthly": "mo"}
 
 
@@ -159,7 +168,7 @@ def _frequencies(low: str) -> tuple[Frequency, ...]:
 
 
 def _counted(low: str) -> Iterator[re.Match[str]]:
-    for match in _COUNTED.finditer(low):
+    for match in _NEAR_COUNTS.matches(_COUNTED, low):
         before = low[match.start() - 1 : match.start()]
         if not (before.isalnum() and match[0][0].isalnum()) and match[0] != "/":
             yield match
@@ -220,12 +229,13 @@ def find(text: str, start: int = 0, end: int | None = None) -> list[Dosage]:
     """Doses in ``text[start:end]``, in order; offsets count into ``text``."""
     low = folded(text)
     end = len(low) if end is None else end
-    amounts = [a for match in _amount_pattern().finditer(low, start, end) for a in _amounts(low, match)]
-    amounts += [_auc(match) for match in _before_pattern().finditer(low, start, end)]
+    amounts = [a for match in _near_amounts().matches(_amount_pattern(), low) for a in _amounts(low, match)]
+    amounts += [_auc(match) for match in _before_pattern().finditer(low)]
+    amounts = [amount for amount in amounts if start <= amount.start and amount.end <= end]
     if not amounts:
         return []
     amounts.sort(key=lambda a: a.start)
-    context = _Context(low)
+    context = _Context(low, amounts)
     found: list[Dosage] = []
     for index, amount in enumerate(amounts):
         previous = amounts[index - 1].end if index else start
@@ -298,13 +308,13 @@ def _amounts(low: str, match: re.Match[str]) -> Iterator[_Amount]:
 class _Context:
     """The words around the amounts of one text."""
 
-    def __init__(self, low: str) -> None:
+    def __init__(self, low: str, amounts: Sequence[_Amount]) -> None:
         self.low = low
         self.routes = _routes(low)
         self.route_starts = [r.start for r in self.routes]
         self.frequencies = _frequencies(low)
         self.frequency_starts = [f.start for f in self.frequencies]
-        self.cues = _matcher("units_context").find(low)
+        self.cues = cues_near(_matcher("units_context"), low, [a[:2] for a in amounts], 100)
         self.cue_starts = [c.start for c in self.cues]
 
     def complete(self, amount: _Amount, previous: int, following: int) -> Dosage | None:

@@ -9,7 +9,7 @@ quantity without a number ("several years") has none.  Ages, frequencies and ges
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
@@ -18,13 +18,16 @@ from pipeline.data import MAPPINGS
 from pipeline.extraction.cues import CueMatcher, read_cues
 from pipeline.extraction.dosage import folded
 from pipeline.extraction.numbers import (
+    NEAR_UNITS,
     NUMBER,
     ORDINAL,
     UNIT_SHORT,
     UNIT_WORD,
     UNITS,
     VAGUE,
+    Anchors,
     alternatives,
+    cues_near,
     iso_duration,
     number,
 )
@@ -101,6 +104,18 @@ _CLAUSE_END = re.compile(r"[.;:,()](?= |$)|$")
 _WINDOW = 70  # code points in which the anchor of a time is looked for
 
 
+_NEAR_YEARS = Anchors([], r"(?:19|20)\d\d", before=40, after=10)
+
+
+class _Found(NamedTuple):
+    start: int
+    end: int
+    iso: str | None
+    high: str | None
+    relation: Relation | None  # given by the form itself
+    needs_cue: bool
+
+
 class _Cues(NamedTuple):
     ending: dict[int, list[tuple[int, str]]]
     beginning: dict[int, list[tuple[int, str]]]
@@ -112,12 +127,12 @@ def _matcher() -> CueMatcher:
     return CueMatcher(read_cues(MAPPINGS / "extraction" / "times_context.tsv"))
 
 
-@lru_cache(maxsize=2)
-def _cues(low: str) -> _Cues:
+def _cues(low: str, found: Sequence[_Found]) -> _Cues:
+    """The cues near the candidates of a text."""
     ending: dict[int, list[tuple[int, str]]] = defaultdict(list)
     beginning: dict[int, list[tuple[int, str]]] = defaultdict(list)
     anchors = []
-    for cue in _matcher().find(low):
+    for cue in cues_near(_matcher(), low, [one[:2] for one in found], _WINDOW + 10):
         place, _, kind = cue.kind.partition(".")
         if place == "before":
             ending[cue.end].append((cue.start, kind))
@@ -126,15 +141,6 @@ def _cues(low: str) -> _Cues:
         else:
             anchors.append((cue.start, cue.end, kind))
     return _Cues(ending, beginning, anchors)
-
-
-class _Found(NamedTuple):
-    start: int
-    end: int
-    iso: str | None
-    high: str | None
-    relation: Relation | None  # given by the form itself
-    needs_cue: bool
 
 
 def find(text: str, start: int = 0, end: int | None = None) -> list[TimeExpression]:
@@ -148,12 +154,13 @@ def find(text: str, start: int = 0, end: int | None = None) -> list[TimeExpressi
 @lru_cache(maxsize=2)
 def _all(low: str) -> tuple[TimeExpression, ...]:
     found = sorted(_candidates(low), key=lambda f: (f.start, -f.end))
+    cues = _cues(low, found)
     kept: list[TimeExpression] = []
     reached = -1
     for one in found:
         if one.start < reached:
             continue
-        expression = _in_context(low, one)
+        expression = _in_context(low, one, cues)
         if expression is not None:
             kept.append(expression)
             reached = one.end
@@ -161,13 +168,13 @@ def _all(low: str) -> tuple[TimeExpression, ...]:
 
 
 def _candidates(low: str) -> Iterator[_Found]:
-    for match in _QUANTITY.finditer(low):
+    for match in NEAR_UNITS.matches(_QUANTITY, low):
         yield from _quantity(match)
-    for match in _ARTICLE.finditer(low):
+    for match in NEAR_UNITS.matches(_ARTICLE, low):
         value = 0.5 if match["half"] else 2.0 if match["couple"] else None if match["vague"] else 1.0
         iso = None if value is None else iso_duration(value, UNITS[match["unit"]])
         yield _Found(*match.span(), iso, None, None, needs_cue=not (match["vague"] or match["half"]))
-    for match in _ORDINAL.finditer(low):
+    for match in NEAR_UNITS.matches(_ORDINAL, low):
         unit = UNITS[match["unit"]]
         if match["n"] in ("next", "following"):
             yield _Found(*match.span(), iso_duration(1, unit), None, "later", needs_cue=False)
@@ -178,15 +185,15 @@ def _candidates(low: str) -> Iterator[_Found]:
             yield _Found(
                 *match.span(), iso_duration(value, unit) if value else None, None, "day_number", needs_cue=False
             )
-    for match in _NUMBERED.finditer(low):
+    for match in NEAR_UNITS.matches(_NUMBERED, low):
         unit, first = UNITS[match["unit"]], number(match["low"])
         last = number(match["high"]) if match["high"] else None
         if first is not None and not (match["unit"] == "year" and first >= 1000):
             high = iso_duration(last, unit) if last and last > first else None
             yield _Found(*match.span(), iso_duration(first, unit), high, "day_number", needs_cue=False)
-    for match in _BARE.finditer(low):
+    for match in NEAR_UNITS.matches(_BARE, low):
         yield _Found(*match.span("unit"), None, None, None, needs_cue=True)
-    for match in _DATE.finditer(low):
+    for match in _NEAR_YEARS.matches(_DATE, low):
         yield _date(match)
 
 
@@ -216,9 +223,8 @@ def _date(match: re.Match[str]) -> _Found:
     return _Found(*match.span(), iso, None, "date", needs_cue=False)
 
 
-def _in_context(low: str, one: _Found) -> TimeExpression | None:
+def _in_context(low: str, one: _Found, cues: _Cues) -> TimeExpression | None:
     """The expression with its relation and anchor; ``None`` where the words around make it something else."""
-    cues = _cues(low)
     if one.relation in ("date", "later"):
         return TimeExpression(one.start, one.end, one.iso, one.high, one.relation, None, None, None)
     before = _before(low, one.start, cues)

@@ -28,12 +28,14 @@ DOSES = [
     ("10 mg twice weekly", [("10 mg twice weekly", 10, None, "mg", "84.h", None)]),
     ("75 mg/m2 on day 1 every 3 weeks", [("75 mg/m2", 75, None, "mg/m2", "3.wk", None)]),
     ("5 mg and then 10 mg", [("5 mg", 5, None, "mg", None, None), ("10 mg", 10, None, "mg", None, None)]),
-    ("30 mg/day, tapered to 5 mg/day", [("30 mg/day", 30, None, "mg", "d", None), ("5 mg/day", 5, None, "mg", "d", None)]),
+    ("30 mg/day, tapered to 5 mg/day", [("30 mg/day", 30, None, "mg", "d", None),
+                                        ("5 mg/day", 5, None, "mg", "d", None)]),
     ("40 IU subcutaneously", [("40 IU", 40, None, "[iU]", None, "subcutaneous")]),
     ("2x10^6 units of interferon", [("2x10^6 units", 2e6, None, "[iU]", None, None)]),
     ("took one tablet", [("one tablet", 1, None, "{tbl}", None, "oral")]),
     ("1,000 mg", [("1,000 mg", 1000, None, "mg", None, None)]),
     ("0,5 mg", [("0,5 mg", 0.5, None, "mg", None, None)]),
+    ("250 mg / 12 h", [("250 mg / 12 h", 250, None, "mg", "12.h", None)]),
     ("250 mg/24 h", [("250 mg/24 h", 250, None, "mg", "d", None)]),
     ("an infusion of 5 \u03bcg/kg/min", [("5 \u03bcg/kg/min", 5, None, "ug/kg/min", None, "intravenous")]),
     ("oral perolone 30 mg and intravenous zolimab 500 mg monthly", [
@@ -88,8 +90,9 @@ def test_offsets_count_into_the_whole_text() -> None:
 
 @pytest.mark.parametrize(
     ("text", "period"),
-    [("q8h", "8.h"), ("every 8 hours", "8.h"), ("8-hourly", "8.h"), ("once daily", "d"), ("t.i.d.", "8.h"), ("qid", "6.h"),
-     ("4 times/day", "6.h"), ("every other day", "2.d"), ("every two weeks", "2.wk"), ("weekly", "wk"), ("monthly", "mo"),
+    [("q8h", "8.h"), ("every 8 hours", "8.h"), ("8-hourly", "8.h"), ("once daily", "d"), ("t.i.d.", "8.h"),
+     ("qid", "6.h"), ("4 times/day", "6.h"), ("every other day", "2.d"), ("every two weeks", "2.wk"), ("weekly", "wk"),
+     ("monthly", "mo"),
      ("every 24 hours", "d"), ("three times a week", "56.h"), ("on days 1, 8 and 15", None), ("as needed", None)],
 )  # fmt: skip
 def test_frequencies(text: str, period: str | None) -> None:
@@ -98,8 +101,9 @@ def test_frequencies(text: str, period: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "route"),
-    [("p.o.", "oral"), ("given orally", "oral"), ("IV", "intravenous"), ("i.v. bolus", "intravenous"), ("eye drops", "ophthalmic"),
-     ("intrathecally", "intrathecal"), ("a skin patch", "transdermal"), ("intra-articular", "intraarticular"),
+    [("p.o.", "oral"), ("given orally", "oral"), ("IV", "intravenous"), ("i.v. bolus", "intravenous"),
+     ("eye drops", "ophthalmic"), ("intrathecally", "intrathecal"), ("a skin patch", "transdermal"),
+     ("intra-articular", "intraarticular"),
      ("intravitreal injection", "intravitreal"), ("injected", None)],
 )  # fmt: skip
 def test_routes(text: str, route: str | None) -> None:

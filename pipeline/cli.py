@@ -63,7 +63,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Reports to a validated FHIR dataset.")
 @_INPUT
 @click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder of the dataset.")
 @click.option("--fhir", type=click.Choice(["R4", "R5", "both"]), default="both", show_default=True)
@@ -112,7 +112,7 @@ def run(inputs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> N
             raise _Failure(summary["refused"]["message"], QUARANTINED)
 
 
-@main.command()
+@main.command(short_help="What is found in each report, as JSON lines.")
 @click.argument("inputs", metavar="[INPUT...|-]", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--workers", type=click.IntRange(min=0), default=1, help="Processes; 0: one per core; 1, the default.")
 def extract(inputs: tuple[Path, ...], workers: int) -> None:
@@ -142,7 +142,7 @@ def extract(inputs: tuple[Path, ...], workers: int) -> None:
             raise _Failure("No report could be read.", FAILED)
 
 
-@main.command()
+@main.command(short_help="Check a dataset again.")
 @click.argument("dataset", metavar="DIR", type=click.Path(path_type=Path))
 @_JSON
 def validate(dataset: Path, as_json: bool) -> None:
@@ -187,7 +187,7 @@ def validate(dataset: Path, as_json: bool) -> None:
             raise _Failure(f"{dataset} does not hold what it should.", FAILED)
 
 
-@main.command()
+@main.command(short_help="Compare with annotated texts.")
 @click.argument("kind", type=click.Choice(["mentions", "pairs", "cases"]))
 @click.argument("gold", metavar="GOLD", type=click.Path(path_type=Path))
 @click.argument("predicted", metavar="[PRED]", required=False, type=click.Path(path_type=Path))

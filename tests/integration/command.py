@@ -1,10 +1,14 @@
-"""Runs ``case2fhir`` as a user does: in a process of its own."""
+"""Runs ``case2fhir`` in this process, where Dagster and Great Expectations are imported once, or in one of its own."""
 
-import os
 import subprocess
 import sys
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
+
+from click.testing import CliRunner
+
+from pipeline.cli import main
 
 
 @dataclass(frozen=True)
@@ -17,15 +21,16 @@ class Result:
 
 
 def case2fhir(*arguments: str, cwd: Path | None = None, stdin: str = "") -> Result:
-    """Run the command with ``stdin`` as its standard input."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", *arguments],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONUTF8": "1"},
-        timeout=300,
-    )
+    """Run the command in this process; an exception that is not meant for the user is one here too."""
+    with chdir(cwd or Path.cwd()):
+        done = CliRunner().invoke(main, arguments, input=stdin, prog_name="case2fhir")
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return Result(done.exit_code, done.stdout, done.stderr)
+
+
+def case2fhir_process(*arguments: str, cwd: Path | None = None, stdin: str = "") -> Result:
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "pipeline.cli", *arguments]
+    done = subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, text=True, check=False, timeout=300)
     return Result(done.returncode, done.stdout, done.stderr)

@@ -69,14 +69,19 @@ class TestUsage:
 class TestRun:
     def test_one_fhir_version_only(self, letter: Path, tmp_path: Path) -> None:
         out = tmp_path / "out"
-        assert case2fhir("run", str(letter), "--out", str(out), "--fhir", "R5", "--workers", "1").code == 0
+        assert (
+            case2fhir("run", str(letter), "--out", str(out), "--fhir", "R5", "--workers", "1", "--no-data-docs").code
+            == 0
+        )
         assert [path.name for path in sorted((out / "fhir").iterdir())] == ["R5", "profiles"]
 
     def test_above_the_rate_the_rest_is_published_and_the_exit_code_says_so(self, letter: Path, tmp_path: Path) -> None:
         (letter.parent / "empty.txt").touch()
         out = tmp_path / "out"
         limit = ("--max-quarantine-rate", "0.4")
-        result = case2fhir("run", str(letter.parent), "--out", str(out), "--workers", "1", "--json", *limit)
+        result = case2fhir(
+            "run", str(letter.parent), "--out", str(out), "--workers", "1", "--no-data-docs", "--json", *limit
+        )
         assert result.code == 3
         summary = json.loads(result.stdout)
         assert summary["counts"]["reports"] == 1
@@ -87,17 +92,19 @@ class TestRun:
 
     def test_nothing_readable_fails_and_leaves_the_old_dataset_in_place(self, letter: Path, tmp_path: Path) -> None:
         out = tmp_path / "out"
-        assert case2fhir("run", str(letter), "--out", str(out), "--workers", "1").code == 0
+        assert case2fhir("run", str(letter), "--out", str(out), "--workers", "1", "--no-data-docs").code == 0
         before = (out / "manifest.json").read_bytes()
         (empty := tmp_path / "empty.txt").touch()
-        result = case2fhir("run", str(empty), "--out", str(out), "--workers", "1")
+        result = case2fhir("run", str(empty), "--out", str(out), "--workers", "1", "--no-data-docs")
         assert result.code == 1
         assert "No report could be read: 1 empty" in result.stderr
         assert (out / "manifest.json").read_bytes() == before
         assert case2fhir("validate", str(out)).code == 0
 
     def test_summary_and_errors_never_quote_reports(self, letter: Path, tmp_path: Path) -> None:
-        result = case2fhir("run", str(letter), "--out", str(tmp_path / "out"), "--workers", "1", "--verbose")
+        result = case2fhir(
+            "run", str(letter), "--out", str(tmp_path / "out"), "--workers", "1", "--no-data-docs", "--verbose"
+        )
         assert result.code == 0
         assert "developed a rash" not in result.stdout + result.stderr
 
@@ -105,7 +112,7 @@ class TestRun:
 class TestValidate:
     def test_a_changed_file_is_named(self, letter: Path, tmp_path: Path) -> None:
         out = tmp_path / "out"
-        assert case2fhir("run", str(letter), "--out", str(out), "--workers", "1").code == 0
+        assert case2fhir("run", str(letter), "--out", str(out), "--workers", "1", "--no-data-docs").code == 0
         with (out / "fhir" / "R4" / "Patient.ndjson").open("a", encoding="utf-8") as patients:
             patients.write("{}\n")
         result = case2fhir("validate", str(out), "--json")

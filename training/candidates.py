@@ -24,6 +24,7 @@ from pipeline.extraction import course
 from pipeline.extraction.candidates import PARTNER_FEATURES, WEIGHTS, Candidate, add_partners, candidates
 from pipeline.extraction.document import read
 from pipeline.records import Report
+from pipeline.sources import find_sections
 
 Matrix = NDArray[Any]
 
@@ -73,7 +74,7 @@ def examples(data: Path) -> list[list[Example]]:
             _normal(n) for p in gold["patients"] for d in p["drugs"] if d["role"] in ("suspect", "interacting")
             for n in [d["name"], *(d.get("verbatim") or [])] if disorders
         }  # fmt: skip
-        document = read(Report(report_id=text["id"], text=text["text"]))
+        document = read(Report(report_id=text["id"], text=text["text"], sections=find_sections(text["text"])))
         story = course.events(document, [s for s in document.sentences if s.zone in ("case", "summary")])
         concepts = candidates(document, [s for s in document.sentences if s.zone != "apart"], story)
         wanted = {"drug": drugs, "disorder": disorders}

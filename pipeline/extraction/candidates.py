@@ -6,7 +6,6 @@ features and score.  Does not belong here: building the case from the chosen con
 """
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +14,16 @@ from itertools import pairwise
 
 from pipeline.data import MAPPINGS
 from pipeline.extraction.course import Event
-from pipeline.extraction.document import Document, Found, Semantic, Sentence
+from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
 from pipeline.extraction.relations import Link, links
 from pipeline.terminology import Entry
 
 WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
-PARTNER_FEATURES = frozenset({"likely partner by cause", "likely partner by temporal", "best rival", "best partner", "likely list mate"})
-_LIST = re.compile(r"\s*(?:\([^)]{0,25}\))?\s*(?:,|/|\+|,?\s*(?:and|or|plus|and/or|with|as well as))\s*", re.IGNORECASE)
+PARTNER_FEATURES = frozenset({
+    "likely partner by induced", "likely partner by cause", "likely partner by weak", "likely partner by temporal",
+    "best rival", "best partner", "likely list mate"})
+CAUSAL = frozenset({"induced", "cause"})
+_LINKS = ("induced", "cause", "weak", "temporal", "loose", "indication")
 _OWN_ZONES = frozenset({"case", "summary"})
 
 
@@ -62,7 +64,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
     for sentence in sentences:
         for semantic in ("drug", "disorder"):
             for left, right in pairwise(sentence.of(semantic)):
-                if right.key != left.key and _LIST.fullmatch(document.text, left.end, right.start):
+                if right.key != left.key and LIST.fullmatch(document.text, left.end, right.start):
                     found[semantic, left.key].mates.add(right.key)
                     found[semantic, right.key].mates.add(left.key)
     zones = {sentence.index: sentence.zone for sentence in sentences}
@@ -104,8 +106,8 @@ def _report_features(
         "report: adverse words": _capped((kind == "adverse" for kind in cues), 3),
         "report: suspicion": _capped(kind.startswith("suspect") for kind in cues),
         "report: adverse words first": _capped(cue.kind == "adverse" for cue in (opening.cues if opening else ())),
-        "report: cause link": _capped((x.kind == "cause" for x in drug_links), 3),
-        "report: cause link first": float(any(opening and x.drug.sentence == opening.index and x.kind == "cause" for x in drug_links)),
+        "report: cause link": _capped((x.kind in CAUSAL for x in drug_links), 3),
+        "report: cause link first": float(any(opening and x.drug.sentence == opening.index and x.kind in CAUSAL for x in drug_links)),
         "report: stop": float(any(e.kind == "stop" for e in story)),
         "report: drugs": min(6, sum(c.semantic == "drug" for c in everything)) / 6,
         "report: disorders": min(12, sum(c.semantic == "disorder" for c in everything)) / 12,
@@ -117,7 +119,7 @@ def _compare(everything: Sequence[Candidate]) -> None:
     """Features of a concept beside the others of its kind."""
     for semantic in ("drug", "disorder"):
         own = [c for c in everything if c.semantic == semantic and not c.features["only literature"]]
-        for name in ("cause link", "temporal link", "in summary", "in case", "tagged reaction", "count"):
+        for name in ("induced link", "cause link", "temporal link", "in summary", "in case", "tagged reaction", "count"):
             most = max((c.features[name] for c in own), default=0.0)
             for c in own:
                 c.features[f"most {name}"] = float(most > 0 and c.features[name] == most)
@@ -131,7 +133,7 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
     likely = {(c.semantic, c.key): value for c, value in zip(everything, scores, strict=True)}
     for c in everything:
         c.features["likely list mate"] = max((likely.get((c.semantic, key), 0.0) for key in c.mates), default=0.0)
-        for kind in ("cause", "temporal"):
+        for kind in ("induced", "cause", "weak", "temporal"):
             tied = [
                 likely["disorder", x.disorder.key] if c.semantic == "drug" else likely["drug", x.drug.key]
                 for x in c.links
@@ -174,10 +176,7 @@ def _shared_features(candidate: Candidate, zones: dict[int, str], first: set[int
         "in summary": _capped(zones[m.sentence] == "summary" for m in mentions),
         "only literature": float(all(zones[m.sentence] not in _OWN_ZONES for m in mentions)),
         "in first sentence": float(any(m.sentence in first for m in mentions)),
-        "cause link": _capped(x.kind == "cause" for x in own_links),
-        "cause link in literature": _capped(x.kind == "cause" and zones[x.drug.sentence] not in _OWN_ZONES for x in candidate.links),
-        "temporal link": _capped(x.kind == "temporal" for x in own_links),
-        "indication link": _capped(x.kind == "indication" for x in own_links),
+        "cause link in literature": _capped(x.kind in CAUSAL and zones[x.drug.sentence] not in _OWN_ZONES for x in candidate.links),
         "negated": sum(m.assertion == "negated" for m in mentions) / len(mentions),
         "hypothetical": sum(m.assertion == "hypothetical" for m in mentions) / len(mentions),
         "possible": sum(m.assertion == "possible" for m in mentions) / len(mentions),
@@ -186,6 +185,7 @@ def _shared_features(candidate: Candidate, zones: dict[int, str], first: set[int
         "place": mentions[0].start / size,
         "unknown to lexicon": float(candidate.entry is None),
     }  # fmt: skip
+    features |= {f"{kind} link": _capped(x.kind == kind for x in own_links) for kind in _LINKS}
     for label in ("reaction", "indication", "condition"):
         features[f"tagged {label}"] = _capped(m.label == label for m in mentions)
         features[f"mostly {label}"] = sum(m.label == label for m in mentions) / len(mentions)

@@ -132,7 +132,7 @@ def _reactions(disorders: list[Group]) -> list[Group]:
 def _stands_alone(group: Group) -> bool:
     """Is it a diagnosis which the text itself ties to a drug?"""
     return group.score >= SECOND and any(
-        m.entry is not None and m.entry.kind == "disorder" and m.features["cause link"] for m in group.members
+        m.entry is not None and m.entry.kind == "disorder" and (m.features["cause link"] or m.features["induced link"]) for m in group.members
     )
 
 
@@ -190,7 +190,7 @@ def _drug(
         verbatim=_verbatim(own), codings=_codings(best.entry), evidence=_evidence(own),
     )  # fmt: skip
     if suspect:
-        evidence = [x.at for member in group.members for x in member.links if x.kind in ("cause", "temporal")]
+        evidence = [x.at for member in group.members for x in member.links if x.kind != "indication"]
     if evidence:
         drug.facts["role"] = evidence
     return drug

@@ -5,12 +5,13 @@ belong here: which drugs are suspects and which disorders are reactions (``candi
 (``mappings/extraction/cues/{drug,reaction}_events.tsv``).
 """
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.extraction.cues import Cue
-from pipeline.extraction.document import Document, Found, Semantic, Sentence
+from pipeline.extraction.document import LIST, Document, Semantic, Sentence
 from pipeline.records import ActionTaken, Dechallenge, Evidence, Outcome, Rechallenge
 
 DrugEvent = Literal[
@@ -21,8 +22,15 @@ ReactionEvent = Literal[
 ]
 _DRUG_EVENTS = frozenset(DrugEvent.__args__)  # type: ignore[attr-defined]
 _REACTION_EVENTS = frozenset(ReactionEvent.__args__)  # type: ignore[attr-defined]
-_LIST_GAP = 25  # code points between two items of one list ("A, B and C")
 _NEAR = 120
+_BORDER = re.compile(
+    r";|,? (?:and|but|while|whereas|although) (?:then )?(?:he|she|it|they|we|the patient|was|were|there|his|her)\b|, (?:but|whereas|which|who)\b"
+)
+_ANAPHOR = re.compile(
+    r"\b(?:the|this|these|that|all|both|his|her|oral|offending|causative|suspected|responsible|current) "
+    r"(?:drug|drugs|agent|agents|medication|medications|medicine|treatment|therapy|medicines|chemotherapy|regimen)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -44,10 +52,10 @@ def events(document: Document, sentences: Iterable[Sentence]) -> list[Event]:
         for cue in sentence.cues:
             family, _, side = cue.kind.partition(":")
             if family in _DRUG_EVENTS and not _negated(sentence, cue):
-                drugs = _arguments(sentence, cue, side, "drug")
+                drugs = _arguments(document.text, sentence, cue, side, "drug")
                 found.append(Event(family, sentence.index, cue.start, cue.end, drugs=drugs))
             elif family in _REACTION_EVENTS and not _negated(sentence, cue):
-                disorders = _arguments(sentence, cue, side, "disorder")
+                disorders = _arguments(document.text, sentence, cue, side, "disorder")
                 found.append(Event(family, sentence.index, cue.start, cue.end, disorders=disorders))
     return sorted(found, key=lambda event: (event.start, event.end))
 
@@ -64,27 +72,36 @@ def _negated(sentence: Sentence, cue: Cue) -> bool:
     )  # fmt: skip
 
 
-def _arguments(sentence: Sentence, cue: Cue, side: str, semantic: Semantic) -> tuple[str, ...]:
+def _arguments(text: str, sentence: Sentence, cue: Cue, side: str, semantic: Semantic) -> tuple[str, ...]:
     """Keys of the concepts an event happens to: the nearest on the cue's side and the list it belongs to."""
-    mentions = [one for one in sentence.of(semantic) if one.assertion not in ("family",)]
-    before = [one for one in mentions if one.end <= cue.start and cue.start - one.end <= _NEAR]
-    after = [one for one in mentions if one.start >= cue.end - 1 and one.start - cue.end <= _NEAR]
-    chosen: list[Found]
+    mentions = [one for one in sentence.of(semantic) if one.assertion != "family"]
+    before = [
+        one for one in mentions
+        if one.end <= cue.start and cue.start - one.end <= _NEAR and not _BORDER.search(text, one.end, cue.start)
+    ]  # fmt: skip
+    after = [
+        one for one in mentions
+        if one.start >= cue.end - 1 and one.start - cue.end <= _NEAR and not _BORDER.search(text, cue.end, one.start)
+    ]  # fmt: skip
+    gap_before = cue.start - before[-1].end if before else _NEAR + 1
+    gap_after = after[0].start - cue.end if after else _NEAR + 1
     if side == "before":
-        chosen = before[::-1]
+        backward = True
     elif side == "after":
-        chosen = after
+        backward = False
     else:
-        gap_before = cue.start - before[-1].end if before else _NEAR + 1
-        gap_after = after[0].start - cue.end if after else _NEAR + 1
-        chosen = after if gap_after <= gap_before else before[::-1]
+        backward = gap_before < gap_after
+    chosen = before[::-1] if backward else after
     if not chosen:
+        return ()
+    between = text[chosen[0].end : cue.start] if backward else text[cue.end : chosen[0].start]
+    if semantic == "drug" and _ANAPHOR.search(between):
         return ()
     members = [chosen[0]]
     for one in chosen[1:]:
         last = members[-1]
-        gap = one.start - last.end if one.start >= last.end else last.start - one.end
-        if gap > _LIST_GAP:
+        left, right = (one, last) if backward else (last, one)
+        if not LIST.fullmatch(text, left.end, right.start):
             break
         members.append(one)
     return tuple(dict.fromkeys(one.key for one in members))
@@ -115,7 +132,7 @@ def course(story: Sequence[Event], drug: Collection[str], reaction: Collection[s
         if not (event.drugs and not set(event.drugs) & set(drug)) or event.kind in _REACTION_EVENTS
     ]
     stop = next((e for e in own if e.kind == "stop" or (e.kind == "switch" and e.drugs)), None)
-    reduce = next((e for e in own if e.kind == "reduce" and (e.drugs or True)), None)
+    reduce = next((e for e in own if e.kind == "reduce"), None)
     restart = next((e for e in own if e.kind == "restart" and (stop is None or e.start > stop.start)), None)
     going_on = next((e for e in own if e.kind == "continue"), None)
     withdrawn = stop or reduce

@@ -19,6 +19,8 @@ from pipeline.terminology import Entry, Match, lexicon
 Semantic = Literal["drug", "disorder"]
 
 _LOOSE_WORDS = 4
+LIST = re.compile(r"\s*(?:\([^)]{0,25}\))?\s*(?:,|/|\+|,?\s*(?:and|or|plus|and/or|with|as well as))\s*", re.IGNORECASE)
+"""What stands between two items of one list: "A, B (C) and D"."""
 _DISORDER_TYPES = {"reaction", "indication", "condition"}
 _MODIFIERS = re.compile(
     r"^(?:an? |the |some |his |her |this |these |acute |severe |mild |moderate |marked |progressive |sudden |transient |"

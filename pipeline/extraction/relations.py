@@ -10,7 +10,14 @@ from typing import Literal, NamedTuple
 
 from pipeline.extraction.document import Found, Sentence
 
-LinkKind = Literal["cause", "temporal", "indication", "relief"]
+LinkKind = Literal["induced", "cause", "weak", "temporal", "loose", "indication"]
+_FORWARD: dict[str, LinkKind] = {
+    "induced:forward": "induced", "cause:forward": "cause", "weak:forward": "weak", "temporal:forward": "temporal",
+    "onset:after": "temporal",
+}  # fmt: skip
+_BACKWARD: dict[str, LinkKind] = {
+    "cause:backward": "cause", "weak:backward": "weak", "temporal:backward": "temporal", "loose:backward": "loose",
+}  # fmt: skip
 
 _INDICATION = re.compile(
     r"^\W*(?:\w+\W+){0,3}?(?:for|to treat|in the treatment of|for the treatment of|because of|for treatment of|against|to control)\W+(?:\w+\W+){0,4}$"
@@ -43,7 +50,7 @@ def links(text: str, sentence: Sentence) -> Iterator[Link]:
                 yield from _backward(text, sentence, drug, disorder)
             elif disorder.start <= drug.start and drug.end <= disorder.end:
                 # One span that names both: "imatinib-induced erythema multiforme".
-                yield Link("cause", drug, disorder, disorder.span)
+                yield Link("induced", drug, disorder, disorder.span)
 
 
 def _forward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> Iterator[Link]:
@@ -56,10 +63,8 @@ def _forward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> Ite
             and cue.end <= disorder.start
             and _reaches(sentence, drug, cue.start, cue.end, disorder)
         ):
-            if cue.kind == "cause:forward":
-                yield Link("cause", drug, disorder, (cue.start, cue.end))
-            elif cue.kind in ("temporal:forward", "onset:after"):
-                yield Link("temporal", drug, disorder, (cue.start, cue.end))
+            if cue.kind in _FORWARD and (cue.kind != "induced:forward" or cue.start - drug.end <= 1):
+                yield Link(_FORWARD[cue.kind], drug, disorder, (cue.start, cue.end))
     between = text[drug.end : disorder.start]
     if len(between) < 60 and _INDICATION.match(between):
         yield Link("indication", drug, disorder, (drug.end, disorder.start))
@@ -75,10 +80,8 @@ def _backward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> It
             and cue.end <= drug.start
             and _reaches(sentence, disorder, cue.start, cue.end, drug)
         ):
-            if cue.kind == "cause:backward":
-                yield Link("cause", drug, disorder, (cue.start, cue.end))
-            elif cue.kind == "temporal:backward":
-                yield Link("temporal", drug, disorder, (cue.start, cue.end))
+            if cue.kind in _BACKWARD:
+                yield Link(_BACKWARD[cue.kind], drug, disorder, (cue.start, cue.end))
     if drug.start - disorder.end < 80 and _TREATED.search(text, disorder.end, drug.start):
         yield Link("indication", drug, disorder, (disorder.end, drug.start))
 

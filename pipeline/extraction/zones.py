@@ -36,6 +36,8 @@ _PERSON_WEIGHT = 3.0
 _CITATION_WEIGHT = 1.5
 _SHARE_WEIGHT = 2.5
 _PLURAL_WEIGHT = 1.0
+_TOLD = frozenset({"stop:before", "start:before", "restart:before", "reduce:before", "increase:before"})
+_TOLD_WEIGHT = 1.0
 _MOST_CUES = 3
 _PRIOR: dict[SectionKind, tuple[float, float, float]] = {  # for case, literature, general
     "case": (2.5, 0.0, 0.0),
@@ -77,8 +79,8 @@ def zones(
             continue
         zone = _zone(text[start:end], kind, sentence_cues, last)
         found.append(zone)
-        if zone != "summary":
-            last = zone
+        if zone in ("case", "literature") or kind in ("introduction", "discussion", "conclusion"):
+            last = zone if zone != "summary" else last
     return found
 
 
@@ -88,7 +90,8 @@ def _zone(sentence: str, kind: SectionKind, cues: Sequence[Cue], last: Zone) -> 
         if cue.kind in weight:
             weight[cue.kind] = min(weight[cue.kind] + _WEIGHTS[cue.kind], _MOST_CUES * _WEIGHTS[cue.kind])
     prior = _PRIOR.get(kind, (0.0, 0.0, 0.0))
-    case = weight["case.strong"] + weight["case"] + prior[0]
+    told = any(cue.kind in _TOLD for cue in cues)
+    case = weight["case.strong"] + (_TOLD_WEIGHT if told else 0.0) + weight["case"] + prior[0]
     if _PERSON.search(sentence):
         case += _PERSON_WEIGHT
     literature = weight["literature.strong"] + prior[1]

@@ -86,13 +86,12 @@ class _Pair:
 
     def stated(self, item: str, zones: tuple[Zone, ...], *, near: Sequence[Sequence[Sequence[Span]]] = ()) -> Answer:
         """The answer of the first cue in sentences of the given zones; with ``near``, only where a name stands too."""
-        for index in self.reading.told(*zones):
-            if near and not any(names[index] for names in near):
+        for index, cue in self.reading.questions.get(item, ()):
+            if self.reading.zones[index] not in zones or (near and not any(names[index] for names in near)):
                 continue
-            for cue in self.cues[index]:
-                question, _, told = cue.kind.partition(".")
-                if question == item and told in ("yes", "no") and self._holds(index, cue):
-                    return ("yes" if told == "yes" else "no"), [(cue.start, cue.end)]
+            told = cue.kind.partition(".")[2]
+            if told in ("yes", "no") and self._holds(index, cue):
+                return ("yes" if told == "yes" else "no"), [(cue.start, cue.end)]
         return UNKNOWN
 
     def _holds(self, index: int, cue: Cue) -> bool:
@@ -110,19 +109,16 @@ class _Pair:
     def reported_before(self) -> Answer:
         """1: a statement on the literature that names drug and reaction, or literature mentions of both."""
         unreported: Answer = UNKNOWN
-        for index, cues in enumerate(self.cues):
+        for index, cue in self.reading.questions.get("1", ()):
             zone = self.reading.zones[index]
             if zone == "apart" or not self.drug_at[index]:
                 continue
-            for cue in cues:
-                if cue.kind == "1.no":
-                    unreported = ("no", [(cue.start, cue.end)])
-                elif (
-                    cue.kind == "1.yes"
-                    and (self.reaction_at[index] or zone in ("literature", "general"))
-                    and not any(c.kind == "1.no" and c.start <= cue.start <= c.end for c in cues)
-                ):
-                    return "yes", [(cue.start, cue.end), self.drug_at[index][0]]
+            if cue.kind == "1.no":
+                unreported = ("no", [(cue.start, cue.end)])
+            elif (self.reaction_at[index] or zone in ("literature", "general")) and not any(
+                c.kind == "1.no" and c.start <= cue.start <= c.end for c in self.cues[index]
+            ):
+                return "yes", [(cue.start, cue.end), self.drug_at[index][0]]
         literature = {self.reading.sentence_at(m.start) for m in self.reading.mentions if m.assertion == "literature"}
         for index in sorted(i for i in literature if i is not None):
             if self.reading.zones[index] != "apart" and self.drug_at[index] and self.reaction_at[index]:
@@ -131,9 +127,9 @@ class _Pair:
 
     def after_the_drug(self) -> Answer:
         """2: a time to onset, a course told of the drug, or words of sequence between drug and reaction."""
-        denied = next((c for i in self.reading.told(*_OWN) for c in self.cues[i] if c.kind == "2.no"), None)
-        if denied and self.reaction_at[self.reading.sentence_at(denied.start) or 0]:
-            return "no", [(denied.start, denied.end)]
+        for index, cue in self.reading.questions.get("2", ()):
+            if cue.kind == "2.no" and self.reading.zones[index] in _OWN and self.reaction_at[index]:
+                return "no", [(cue.start, cue.end)]
         if self.reaction.time_to_onset:
             return "yes", self.reaction.facts.get("time_to_onset", [])
         for fact in ("rechallenge", "dechallenge"):
@@ -141,9 +137,9 @@ class _Pair:
                 return "yes", self.assessment.facts.get(fact, [])
         for index in self.reading.told(*_AUTHORS):
             if self.drug_at[index] and self.reaction_at[index]:
-                cue = next((c for c in self.cues[index] if c.kind == "2.yes"), None)
-                if cue:
-                    return "yes", [(cue.start, cue.end), self.drug_at[index][0], self.reaction_at[index][0]]
+                after = next((c for c in self.cues[index] if c.kind == "2.yes"), None)
+                if after:
+                    return "yes", [(after.start, after.end), self.drug_at[index][0], self.reaction_at[index][0]]
         return UNKNOWN
 
     def improved_without(self) -> Answer:
@@ -153,10 +149,9 @@ class _Pair:
             return yes, self.assessment.facts.get("dechallenge", [])
         if self.reaction.outcome in ("recovered", "recovering"):
             names = {n.lower() for d in self.case.drugs if d.id in self.reaction.treatments for n in drug_names(d)}
-            for index in self.reading.told(*_OWN):
-                for cue in self.cues[index]:
-                    if cue.kind == "antagonist" and self.reading.low[cue.start : cue.end] in names:
-                        return "yes", [(cue.start, cue.end)]
+            for index, cue in self.reading.questions.get("antagonist", ()):
+                if self.reading.zones[index] in _OWN and self.reading.low[cue.start : cue.end] in names:
+                    return "yes", [(cue.start, cue.end)]
         return UNKNOWN
 
     def reappeared(self) -> Answer:

@@ -4,6 +4,7 @@ Belongs here: finding cue phrases and names by sentence.  Does not belong here: 
 ``statements``, ``seriousness``).
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
@@ -11,13 +12,11 @@ from functools import cache, cached_property
 from pipeline.data import MAPPINGS
 from pipeline.extraction import cues, segment
 from pipeline.extraction.cues import Cue, CueMatcher, read_cues
-from pipeline.extraction.numbers import alternatives
 from pipeline.extraction.zones import Zone, zones
 from pipeline.records import Drug, Mention, Reaction, Report, Span
 
-import re  # isort: skip
-
 FOLDER = MAPPINGS / "assessment"
+_PLURAL = re.compile(r"^e?s(?![^\W_])")
 
 
 @cache
@@ -26,6 +25,7 @@ def matcher(name: str) -> CueMatcher:
     return CueMatcher(read_cues(FOLDER / f"{name}.tsv"))
 
 
+@cache
 def rows(name: str) -> list[list[str]]:
     """Rows of a table in ``mappings/assessment``, comments left out."""
     lines = (FOLDER / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
@@ -42,6 +42,7 @@ class Reading:
         self.sentences = segment.sentences(report.text)
         self._starts = [start for start, _ in self.sentences]
         self._cues: dict[str, list[list[Cue]]] = {}
+        self._named: dict[frozenset[str], list[list[Span]]] = {}
 
     @cached_property
     def zones(self) -> list[Zone]:
@@ -62,22 +63,39 @@ class Reading:
                 grouped[index].append(cue)
         return grouped
 
+    @cached_property
+    def questions(self) -> dict[str, list[tuple[int, Cue]]]:
+        """Cues that answer a question of the Naranjo scale, with their sentences, by question."""
+        found: dict[str, list[tuple[int, Cue]]] = {}
+        for index, inside in enumerate(self.cues("cues")):
+            for cue in inside:
+                found.setdefault(cue.kind.partition(".")[0], []).append((index, cue))
+        return found
+
     def sentence_at(self, offset: int) -> int | None:
         """Index of the sentence that holds an offset."""
         index = bisect_right(self._starts, offset) - 1
         return index if index >= 0 and offset < self.sentences[index][1] else None
 
     def naming(self, names: Iterable[str]) -> list[list[Span]]:
-        """Places of any of the names, as whole words, by sentence."""
-        grouped: list[list[Span]] = [[] for _ in self.sentences]
-        words = {cues.fold(name).strip() for name in names} - {""}
-        if not words:
-            return grouped
-        for match in re.finditer(rf"(?<![^\W_])(?:{alternatives(words)})(?:e?s)?(?![^\W_])", self.low):
-            index = self.sentence_at(match.start())
-            if index is not None:
-                grouped[index].append(match.span())
-        return grouped
+        """Places of any of the names, as whole words or plurals, by sentence; the list is shared, not to be changed."""
+        words = frozenset(cues.fold(name).strip() for name in names) - {""}
+        if words not in self._named:
+            grouped: list[list[Span]] = [[] for _ in self.sentences]
+            for start, end in sorted(place for word in words for place in self._places(word)):
+                index = self.sentence_at(start)
+                if index is not None:
+                    grouped[index].append((start, end))
+            self._named[words] = grouped
+        return self._named[words]
+
+    def _places(self, word: str) -> Iterator[Span]:
+        start = self.low.find(word)
+        while start >= 0:
+            end = start + len(word)
+            if not self.low[start - 1 : start].isalnum() and not _PLURAL.sub("", self.low[end : end + 3])[:1].isalnum():
+                yield start, end
+            start = self.low.find(word, end)
 
     def told(self, *zone: Zone) -> Iterator[int]:
         """Indices of the sentences in the given parts of the discourse."""

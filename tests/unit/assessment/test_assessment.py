@@ -215,7 +215,7 @@ def test_some_rule_fits_whatever_the_facts() -> None:
         for other in ("yes", "no", "unknown"):
             for dechallenge in ("positive", "negative", "not_done", "not_applicable", "unknown"):
                 for rechallenge in ("positive", "negative", "not_done", "unknown"):
-                    assert who_umc.category(time, other, dechallenge, rechallenge) in known  # type: ignore[arg-type]
+                    assert who_umc.category(time, other, dechallenge, rechallenge) in known
 
 
 # --- Authors' statements --------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ than the configured rate allows.
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,6 +97,7 @@ def run(inputs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> N
 
     DIR must be new, empty, or an earlier dataset, which is replaced at the end of the run and not before.
     """
+    started = time.perf_counter()
     with _plainly():
         _check_inputs(inputs)
         _check_output(out)
@@ -103,7 +105,7 @@ def run(inputs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> N
         from pipeline.orchestration import local_run
 
         with console.progress(quiet=options.pop("quiet") or options["verbose"]) as progress:
-            summary = local_run.run(inputs, out, progress=progress, **options)
+            summary = local_run.run(inputs, out, progress=progress, started=started, **options)
         if as_json:
             click.echo(_json(summary))
         else:

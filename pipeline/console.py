@@ -18,8 +18,9 @@ STAGES = {
     "reports": "reading reports",
     "cases": "extracting cases",
     "fhir_resources": "mapping to FHIR",
+    "dataset": "publishing",
 }
-"""What is said of each stage; each counts what the one before it gave."""
+"""What is said of each stage."""
 INTERVAL = 10.0
 """Seconds between two progress lines where there is no terminal."""
 

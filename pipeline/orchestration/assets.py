@@ -105,11 +105,14 @@ def build_assets() -> list[dg.AssetsDefinition]:
             )
         ],
     )
-    def dataset(output: Output, fhir_resources: Results) -> Iterator[dg.MaterializeResult[None]]:
+    def dataset(
+        output: Output, progress: dg.ResourceParam[Progress], fhir_resources: Results
+    ) -> Iterator[dg.MaterializeResult[None]]:
         """The published dataset: Parquet tables, NDJSON resources and bundles, profiles, quarantine, manifest."""
         refused = output.staging.refused()
         if not stages.anything_left(output.staging):
             raise RunFailed(f"Nothing is left to publish: {_by_reason(refused)}.")
+        progress("dataset", 0)
         manifest = publish(
             output.paths,
             options={"fhir": output.fhir.value},

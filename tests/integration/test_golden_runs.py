@@ -90,7 +90,7 @@ def test_the_summary_counts_what_is_in_the_dataset(run: Run) -> None:
     summary = orjson.loads(result.stdout)
     assert summary["counts"]["cases"] == sum(dataset.table("cases", s).num_rows for s in range(dataset.shards))
     assert summary["refused"]["total"] == len(dataset.refused())
-    assert set(summary["seconds"]) == {"reports", "cases", "fhir_resources", "dataset", "total"}
+    assert set(summary["seconds"]) == {"start", "reports", "cases", "fhir_resources", "dataset", "total"}
 
 
 def test_running_again_gives_the_same_bytes_whatever_the_number_of_workers(run: Run, tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ class _Pair:
                     return "yes", [*low.evidence, *high.evidence]
         if self.drug.action_taken == "reduced" and self.assessment.dechallenge == "positive":
             return "yes", self.drug.facts.get("action_taken", [])
-        return self.stated("8", _AUTHORS)
+        return self.stated("8", _OWN)
 
     def objective(self) -> Answer:
         """10: an investigation with a finding, told of this patient."""

@@ -212,7 +212,7 @@ def _longest(cues: Sequence[Cue]) -> list[Cue]:
 # --- Doses ----------------------------------------------------------------------------------------------------------
 
 _SENTENCE_BREAK = re.compile(r"[.;!?](?= |$)")
-_CLAUSE_BREAK = re.compile(r"[.;!?](?= |$)|,| and | with | plus | followed | then | but ")
+_CLAUSE_BREAK = re.compile(r"[.;!?](?= |$)|,| and | with | without | plus | followed | then | but ")
 _LINK = re.compile(
     r"(?: (?:was|were|is|are|of|at|to|up|from|about|approximately|around|increased|rose|fell|decreased|dropped|only|"
     r"had|been|as|high|low|over|more|less|than|a|an|the|and|with|between|being|loss|gain|count|value))*[ (:=<>≥≤~]*"

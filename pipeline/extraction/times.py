@@ -209,7 +209,7 @@ def _quantity(match: re.Match[str]) -> Iterator[_Found]:
         return
     first += 0.5 * bool(match["half"])
     high = iso_duration(last, unit) if last is not None and last > first else None
-    yield _Found(*match.span(), iso_duration(first, unit), high, None, needs_cue=word in ("s", "y", "min", "mo"))
+    yield _Found(*match.span(), iso_duration(first, unit), high, None, needs_cue=match["short"] is not None)
 
 
 def _date(match: re.Match[str]) -> _Found:

@@ -40,6 +40,7 @@ DOSES = [
     ("an infusion of 5 \u03bcg/kg/min", [("5 \u03bcg/kg/min", 5, None, "ug/kg/min", None, "intravenous")]),
     ("oral perolone 30 mg and intravenous zolimab 500 mg monthly", [
         ("30 mg", 30, None, "mg", None, "oral"), ("500 mg monthly", 500, None, "mg", "mo", "intravenous")]),
+    ("200 mg/day without oral steroids", [("200 mg/day", 200, None, "mg", "d", None)]),
     ("at 10/5 mg orally", [("10", 10, None, "mg", None, "oral"), ("5 mg", 5, None, "mg", None, "oral")]),
     ("2% lidocaine", [("2%", 2, None, "%", None, None)]),
 ]  # fmt: skip

@@ -54,7 +54,7 @@ def test_a_range_keeps_both_ends() -> None:
 @pytest.mark.parametrize(
     "text",
     ["a 66-year-old woman", "aged 5 years", "at the age of 3 months", "34 weeks of gestation", "every 3 weeks",
-     "three times a day", "5 days per week", "24-hour urine", "a week-end"],
+     "three times a day", "5 days per week", "24-hour urine", "a week-end", "(Fig. 1D)"],
 )  # fmt: skip
 def test_ages_frequencies_and_fixed_tests_are_left_out(text: str) -> None:
     assert times.find(text) == []

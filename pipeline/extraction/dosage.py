@@ -395,8 +395,8 @@ class _Context:
             return False
         if amount.unit == "%":
             return any(c.kind == "after.formulation" for c in self._nearby(amount.end, amount.end + 25))
-        if amount.unit.endswith("/min") and amount.sort == "weak":
-            return False  # a clearance or a flow
+        if amount.sort == "weak" and (amount.unit.endswith("/min") or self.low.endswith(" in ", 0, amount.start)):
+            return False  # a clearance or a flow; what a medicine is dissolved in
         if amount.sort != "weak":
             return True
         left = max(0, amount.start - 80)

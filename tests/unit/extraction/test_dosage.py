@@ -60,6 +60,7 @@ def test_a_dose_is_read(
         "creatinine 1.2 mg/dL", "5 mmol/L", "AST 200 U/L", "haemoglobin was 9 g", "ferritin 300 ng/mL", "12 x 10^9/L",
         "she weighed 900 g", "proteinuria of 3 g/day", "a lesion of 3 x 2 cm", "120/80 mmHg", "aged 60 years",
         "clearance of 18 ml/min", "potassium was 3.2 mmol", "lost 500 ml of blood", "in 50% of patients", "0 mg",
+        "infused in 500 ml of saline", "received two units of packed red cells",
         "platelets 20,000/mm3", "20 mg%", "bilirubin 3 mg per 100 ml",
     ],
 )  # fmt: skip

@@ -19,6 +19,9 @@ from pipeline.extraction.relations import Link, links
 from pipeline.terminology import Entry
 
 WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
+PRIORS = MAPPINGS / "extraction" / "concept_priors.tsv"
+_PRIOR_STRENGTH = 4.0
+"""How many sentences the average of all concepts counts for beside a concept's own."""
 PARTNER_FEATURES = frozenset({
     "likely partner by induced", "likely partner by cause", "likely partner by weak", "likely partner by temporal",
     "best rival", "best partner", "likely list mate"})
@@ -154,6 +157,20 @@ def score(model: str, features: dict[str, float]) -> float:
 
 
 @cache
+def _priors() -> dict[tuple[str, str], float]:
+    """Log odds that a named concept takes part in an adverse event, drawn to the average of its kind."""
+    rows = [line.split("\t") for line in PRIORS.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    odds: dict[tuple[str, str], float] = {}
+    for semantic in ("drug", "disorder"):
+        counts = {name: (int(k), int(n)) for kind, name, k, n in rows if kind == semantic}
+        mean = sum(k for k, _ in counts.values()) / sum(n for _, n in counts.values())
+        for name, (k, n) in counts.items():
+            share = (k + _PRIOR_STRENGTH * mean) / (n + _PRIOR_STRENGTH)
+            odds[semantic, name] = math.log(share / (1 - share)) - math.log(mean / (1 - mean))
+    return odds
+
+
+@cache
 def _weights() -> dict[str, dict[str, float]]:
     rows = (line.split("\t") for line in WEIGHTS.read_text(encoding="utf-8").splitlines() if line and line[0] != "#")
     weights: dict[str, dict[str, float]] = defaultdict(dict)
@@ -183,6 +200,7 @@ def _shared_features(candidate: Candidate, zones: dict[int, str], first: set[int
         "historical": sum(m.assertion == "historical" for m in mentions) / len(mentions),
         "family": float(any(m.assertion == "family" for m in mentions)),
         "place": mentions[0].start / size,
+        "prior": _priors().get((candidate.semantic, candidate.key), 0.0),
         "unknown to lexicon": float(candidate.entry is None),
     }  # fmt: skip
     features |= {f"{kind} link": _capped(x.kind == kind for x in own_links) for kind in _LINKS}

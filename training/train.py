@@ -5,19 +5,29 @@ nothing else is read.  The same data give the same bytes.
 """
 
 import argparse
+import re
 import tempfile
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pycrfsuite
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
 
-from pipeline.extraction import features, mentions, tagger
+from pipeline.extraction import features, mentions, pairs, tagger
 from training import gold, words
 from training.gold import Example
 
 # Chosen by cross-validation on the training sentences (docs/accuracy.md).
 CRF = {"c1": 0.05, "c2": 0.6, "max_iterations": 150, "feature.possible_transitions": False}
+PENALTY = 0.15  # inverse strength of the L2 penalty of the pair classifier
+LEAST = 2  # candidates that a feature of the pair classifier needs
+SMALLEST = 0.002  # weights below are left out
+FOLDS = 5
 
 
 def items(examples: Iterable[Example], table: features.WordTable) -> list[list[list[str]]]:
@@ -29,7 +39,7 @@ def items(examples: Iterable[Example], table: features.WordTable) -> list[list[l
         for form in forms:
             if form not in known:
                 known[form] = features.word(form, table)
-        marks = mentions.hits(example.text, [example.tokens])[0]
+        marks = mentions.marks(example.text, [example.tokens])[0]
         found.append(features.sentence([known[form] for form in forms], marks))
     return found
 
@@ -54,7 +64,9 @@ def write(info: "pycrfsuite._dumpparser.ParsedDump", path: Path) -> None:
     labels = sorted(info.labels, key=lambda label: (label != "O", label[0], label))
     column = {label: number for number, label in enumerate(labels)}
     kept = sorted(
-        (name, column[label], weight) for (name, label), weight in info.state_features.items() if abs(weight) >= 0.002
+        (name, column[label], weight)
+        for (name, label), weight in info.state_features.items()
+        if abs(weight) >= SMALLEST
     )
     names = sorted({name for name, _, _ in kept})
     row = {name: number for number, name in enumerate(names)}
@@ -76,6 +88,118 @@ def write(info: "pycrfsuite._dumpparser.ParsedDump", path: Path) -> None:
     )
 
 
+def train_mentions(data: Path, out: Path, table: features.WordTable) -> None:
+    """The tagger of mentions, from PHEE."""
+    examples = list(gold.phee(data / "phee/train.jsonl"))
+    fit(items(examples, table), [example.labels for example in examples], out / "mentions.npz")
+
+
+def train_pairs(data: Path, out: Path, table: features.WordTable) -> None:
+    """The tagger of stated pairs, from the ADE sentences that state any, and the pair classifier, from all.
+
+    The classifier sees the taggers' own errors: each fifth is tagged by a model of the other four.
+    """
+    examples = list(gold.ade(data / "ade/train.jsonl"))
+    stating = [example for example in examples if example.row["pairs"]]
+    own = items(stating, table)
+    fit(own, [example.labels for example in stating], out / "pairs.npz")
+    found: list[Instance] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for fold in range(FOLDS):
+            kept = [number for number, example in enumerate(stating) if example.fold(FOLDS) != fold]
+            path = Path(folder) / f"{fold}.npz"
+            fit([own[number] for number in kept], [stating[number].labels for number in kept], path)
+            model = tagger.Tagger(path, table)
+            found += instances([example for example in examples if example.fold(FOLDS) == fold], model, fold)
+    names, weights, threshold = classifier(examples, found)
+    np.savez_compressed(
+        out / "pairs-classifier.npz",
+        features=np.frombuffer("\n".join(names).encode(), np.uint8),
+        weights=weights.astype(np.float16),
+        threshold=np.float64(threshold),
+    )
+
+
+class Instance(NamedTuple):
+    """A candidate pair: its sentence, fold, normalised strings, features, and whether it is gold."""
+
+    id: str
+    fold: int
+    names: tuple[str, str]
+    features: dict[str, float]
+    stated: bool
+
+
+def instances(examples: Iterable[Example], model: tagger.Tagger, fold: int) -> Iterable[Instance]:
+    """The candidates of some sentences under a model that has not seen them."""
+    for example in examples:
+        if not example.tokens:
+            continue
+        marks = mentions.marks(example.text, [example.tokens])
+        scores = model.scores([example.forms], marks)
+        stated = pair_names(example)
+        for one in pairs.candidates(model, example.forms, scores[0], model.decode(scores)[0]):
+            spans = (
+                (example.tokens[first][0], example.tokens[last - 1][1]) for first, last in (one.drug, one.reaction)
+            )
+            drug, reaction = (normalise(example.text[start:end]) for start, end in spans)
+            yield Instance(example.id, fold, (drug, reaction), one.features, (drug, reaction) in stated)
+
+
+def pair_names(example: Example) -> set[tuple[str, str]]:
+    """The gold pairs of a sentence, normalised."""
+    return {(normalise(pair["drug"]), normalise(pair["reaction"])) for pair in example.row["pairs"]}
+
+
+def normalise(text: str) -> str:
+    """Lower case, punctuation as space: how pairs are compared."""
+    return " ".join(re.sub(r"[^\w\s]|_", " ", text.lower()).split())
+
+
+def classifier(examples: Sequence[Example], found: Sequence[Instance]) -> tuple[list[str], NDArray[np.float64], float]:
+    """Feature names, weights and threshold; the threshold gives the best cross-validated F1 of pairs."""
+    counts = Counter(name for one in found for name in one.features)
+    names = sorted(name for name, count in counts.items() if count >= LEAST)
+    column = {name: number for number, name in enumerate(names)}
+    cells = [
+        (row, column[name], value)
+        for row, one in enumerate(found)
+        for name, value in one.features.items()
+        if name in column
+    ]
+    rows, columns, values = (np.array(part) for part in zip(*cells, strict=True))
+    matrix = csr_matrix((values, (rows, columns)), shape=(len(found), len(names)))
+    stated = np.array([one.stated for one in found])
+    folds = np.array([one.fold for one in found])
+    probability = np.zeros(len(found))
+    for fold in range(FOLDS):
+        inside = folds == fold
+        model = regression().fit(matrix[~inside], stated[~inside])
+        probability[inside] = model.predict_proba(matrix[inside])[:, 1]
+    wanted = {example.id: pair_names(example) for example in examples}
+    total = sum(map(len, wanted.values()))
+    negatives = sum(not pairs for pairs in wanted.values())
+    best = (0.0, 0.5)
+    for threshold in np.arange(0.15, 0.61, 0.05):
+        have: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        for one, p in zip(found, probability, strict=True):
+            if p >= threshold:
+                have[one.id].add(one.names)
+        right = sum(len(names & wanted[id]) for id, names in have.items())
+        f1 = 2 * right / (total + sum(map(len, have.values())))
+        false = sum(not wanted[id] for id in have) / negatives
+        print(f"pairs, cross-validated: threshold {threshold:.2f} F1 {f1:.3f} negatives with a false pair {false:.3f}")
+        best = max(best, (f1, float(round(threshold, 2))))
+    weights: NDArray[np.float64] = regression().fit(matrix, stated).coef_[0]
+    kept = [number for number, weight in enumerate(weights) if abs(weight) >= SMALLEST]
+    return [names[number] for number in kept], weights[kept], best[1]
+
+
+def regression() -> LogisticRegression:
+    """The classifier of pairs before it is fitted; the intercept is a feature (``bias``)."""
+    return LogisticRegression(C=PENALTY, solver="liblinear", max_iter=500, fit_intercept=False, random_state=0)
+
+
 def main() -> None:
     """Train all models into ``pipeline/extraction/models``."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -88,13 +212,10 @@ def main() -> None:
     if arguments.only in {None, "words"}:
         words.write(words.table(data), out / "words.tsv.gz")
     table = tagger.read_words(out / "words.tsv.gz")
-    for name, examples in (
-        ("mentions", gold.phee(data / "phee/train.jsonl")),
-        ("pairs", gold.ade(data / "ade/train.jsonl")),
-    ):
-        if arguments.only in {None, name}:
-            kept = list(examples)
-            fit(items(kept, table), [example.labels for example in kept], out / f"{name}.npz")
+    if arguments.only in {None, "mentions"}:
+        train_mentions(data, out, table)
+    if arguments.only in {None, "pairs"}:
+        train_pairs(data, out, table)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,10 @@ Belongs here: which source decides on which type.  Does not belong here: what a 
 assertion (``assertion``).
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from pipeline.extraction import segment, tagger
 from pipeline.extraction.features import MARK
@@ -12,39 +15,57 @@ from pipeline.records import Mention, Span
 from pipeline.terminology import lexicon
 
 
-def hits(text: str, sentences: Sequence[Sequence[Span]]) -> list[list[list[str]]]:
-    """Marks that lexicon and patterns put on the tokens of each sentence (``B-drug``, ``I-disorder:sign``)."""
-    found: list[list[list[str]]] = [[[] for _ in tokens] for tokens in sentences]
-    flat = [
-        (start, marks)
-        for tokens, row in zip(sentences, found, strict=True)
-        for (start, _), marks in zip(tokens, row, strict=True)
-    ]
-    position = 0
-    matches = [(m.start, m.end, m.entry.semantic, m.entry.kind) for m in lexicon().find(text)]
-    for start, end, semantic, kind in sorted(matches):
-        while position < len(flat) and flat[position][0] < start:
-            position += 1
-        at = position
-        mark = "B"
-        while at < len(flat) and flat[at][0] < end:
-            flat[at][1].append(f"{MARK}{mark}-{semantic}")
-            flat[at][1].append(f"{MARK}{mark}-{kind}")
-            mark = "I"
-            at += 1
+class Reading(NamedTuple):
+    """A text as the taggers see it; one item per sentence, of which each holds one per token."""
+
+    sentences: tuple[Span, ...]
+    tokens: list[list[Span]]
+    forms: list[list[str]]
+    marks: list[list[list[str]]]
+
+
+def read(text: str, sentences: Sequence[Span] | None = None) -> Reading:
+    """Sentences (found if not given), tokens, and the marks of lexicon and patterns; the last text is remembered."""
+    return _read(text, None if sentences is None else tuple(sentences))
+
+
+@lru_cache(maxsize=1)
+def _read(text: str, sentences: tuple[Span, ...] | None) -> Reading:
+    spans = tuple(segment.sentences(text)) if sentences is None else sentences
+    tokens = [segment.tokens(text, *span) for span in spans]
+    forms = [[text[start:end] for start, end in row] for row in tokens]
+    return Reading(spans, tokens, forms, marks(text, tokens))
+
+
+def marks(text: str, tokens: Sequence[Sequence[Span]]) -> list[list[list[str]]]:
+    """Marks that the lexicon puts on the tokens of each sentence (``mark:B-drug``, ``mark:I-sign``)."""
+    found: list[list[list[str]]] = [[[] for _ in row] for row in tokens]
+    filled = [number for number, row in enumerate(tokens) if row]
+    starts = [tokens[number][0][0] for number in filled]
+    for match in lexicon().find(text):
+        at = bisect_right(starts, match.start) - 1
+        if at < 0:
+            continue
+        number = filled[at]
+        row = tokens[number]
+        place = bisect_right(row, (match.start, match.start))
+        names = (match.entry.semantic, match.entry.kind)
+        begin = "B"
+        while place < len(row) and row[place][0] < match.end:
+            found[number][place] += [f"{MARK}{begin}-{name}" for name in names]
+            begin = "I"
+            place += 1
     return found
 
 
 def find(text: str, sentences: Sequence[Span] | None = None) -> list[Mention]:
     """Mentions of all types in order of their place; every assertion is still ``present``."""
-    spans = segment.sentences(text) if sentences is None else sentences
-    tokens = [segment.tokens(text, *span) for span in spans]
-    forms = [[text[start:end] for start, end in row] for row in tokens]
-    labels = tagger.load("mentions").tag(forms, hits(text, tokens))
+    reading = read(text, sentences)
+    labels = tagger.load("mentions").tag(reading.forms, reading.marks)
     found = [
         Mention(type=kind, text=text[start:end], start=start, end=end)  # type: ignore[arg-type]
-        for row, marks in zip(tokens, labels, strict=True)
-        for joined, start, end in tagger.spans(marks, row)
+        for tokens, row in zip(reading.tokens, labels, strict=True)
+        for joined, start, end in tagger.spans(row, tokens)
         for kind in joined.split("+")
     ]
     return sorted(found, key=lambda mention: (mention.start, mention.end, mention.type))

@@ -3,7 +3,7 @@
 Belongs here: loading a trained model and decoding.  Does not belong here: what the labels mean (``mentions``,
 ``pairs``), training (``training/``).
 
-The weights were estimated by CRFsuite.  Decoding is our own: CRFsuite would spend most of its time on taking over strings.
+The weights were estimated by CRFsuite.  Decoding is our own: CRFsuite would spend its time on taking over strings.
 Here the weights of a word's features are added up once per word, so that scoring a report is a sum over a few rows of
 tables, and all sentences of a report are decoded at once.
 """
@@ -186,6 +186,15 @@ class Tagger:
         for place, number in enumerate(order):
             paths[number] = [self.labels[chosen[step][place]] for step in range(lengths[place])]
         return paths
+
+    def gain(self, scores: Scores, columns: NDArray[np.int64]) -> float:
+        """By how much (log scale) a labelling of one sentence scores better than one that marks nothing."""
+        own = scores[np.arange(len(columns)), columns].sum() + self._transitions[columns[:-1], columns[1:]].sum()
+        return float(own - scores[:, 0].sum() - self._transitions[0, 0] * (len(columns) - 1))
+
+    def word(self, form: str) -> features.Word:
+        """The features of a word."""
+        return features.word(form, self._table)
 
     def tag(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
         """Labels (``O``, ``B-drug``, ``I-drug`` …) of every token of every sentence."""

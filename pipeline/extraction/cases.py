@@ -4,19 +4,25 @@ Belongs here: choosing suspects and reactions, uniting names of one thing, and f
 Does not belong here: reading the text (``document``), weighing concepts (``candidates``), ordering events (``course``).
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
-from pipeline.extraction import course, exposures, onset, people
+from pipeline.extraction import conditions, course, exposures, onset, people, roles
 from pipeline.extraction.candidates import Candidate, candidates
 from pipeline.extraction.course import Event
-from pipeline.extraction.document import Document, Found, Sentence, bare
+from pipeline.extraction.document import Document, Sentence, bare
+from pipeline.extraction.groups import TOLD, Group, codings, verbatim
+from pipeline.extraction.groups import evidence as spans
+from pipeline.extraction.groups import name as naming
 from pipeline.extraction.people import Person
-from pipeline.records import (
-    Assessment, Case, Coding, Concept, Drug, DrugRole, Evidence, Patient, Reaction, Span,
-)  # fmt: skip
 from pipeline.extraction.signs import explains
-from pipeline.terminology import Entry
+from pipeline.records import (
+    Assessment,
+    Case,
+    Drug,
+    Patient,
+    Reaction,
+    Span,
+)  # fmt: skip
 
 # Probabilities from which a concept counts; chosen by cross-validation on the training reports (training/candidates.py).
 SUSPECT = 0.5
@@ -24,27 +30,6 @@ REACTION = 0.5
 SECOND = 0.7
 SIGN = 0.1
 """For a second suspect or reaction beside a better one."""
-
-_FACT_ZONES = frozenset({"case", "summary"})
-_MAX_VERBATIM = 12
-
-
-@dataclass(slots=True)
-class Group:
-    """Candidates that name one thing; the first is the one that names it best."""
-
-    members: list[Candidate]
-    score: float = field(default=0.0)
-
-    @property
-    def keys(self) -> set[str]:
-        """The keys of all members."""
-        return {member.key for member in self.members}
-
-    @property
-    def mentions(self) -> list[Found]:
-        """All mentions, in order."""
-        return sorted((m for member in self.members for m in member.mentions), key=lambda m: m.start)
 
 
 def assemble(document: Document) -> list[Case]:
@@ -56,7 +41,7 @@ def assemble(document: Document) -> list[Case]:
 
 def _case(document: Document, number: int, person: Person, persons: int) -> Case:
     sentences = person.sentences
-    told = [s for s in sentences if s.zone in _FACT_ZONES]
+    told = [s for s in sentences if s.zone in TOLD]
     story = course.events(document, told)
     everything = candidates(document, [s for s in sentences if s.zone != "apart"], story)
     drugs = _unite([c for c in everything if c.semantic == "drug"], document)
@@ -74,7 +59,7 @@ def _case(document: Document, number: int, person: Person, persons: int) -> Case
     ]
     onset.fill(document, told, case.reactions, [g.keys for g in reactions], [g.keys for g in suspects])
     _assess(case, kept, suspects, reactions, story, ids)
-    _indications(document, case, kept, disorders, reactions, told)
+    conditions.fill(document, case, kept, disorders, reactions)
     return case
 
 
@@ -132,7 +117,8 @@ def _reactions(disorders: list[Group]) -> list[Group]:
 def _stands_alone(group: Group) -> bool:
     """Is it a diagnosis which the text itself ties to a drug?"""
     return group.score >= SECOND and any(
-        m.entry is not None and m.entry.kind == "disorder" and (m.features["cause link"] or m.features["induced link"]) for m in group.members
+        m.entry is not None and m.entry.kind == "disorder" and (m.features["cause link"] or m.features["induced link"])
+        for m in group.members
     )
 
 
@@ -161,33 +147,16 @@ def _told(drugs: list[Group], document: Document, suspects: list[Group]) -> list
 # --- filling the record -------------------------------------------------------------------------------------------
 
 
-def _verbatim(mentions: Iterable[Found]) -> list[str]:
-    return list(dict.fromkeys(" ".join(m.text.split()) for m in mentions))[:_MAX_VERBATIM]
-
-
-def _evidence(mentions: Iterable[Found]) -> Evidence:
-    return [m.span for m in mentions]
-
-
-def _codings(entry: Entry | None) -> list[Coding]:
-    return list(entry.codings) if entry else []
-
-
-def _own(group: Group, zones: dict[int, str]) -> list[Found]:
-    own = [m for m in group.mentions if zones[m.sentence] in _FACT_ZONES and m.assertion != "negated"]
-    return own or group.mentions
-
-
 def _drug(
     document: Document, group: Group, name: str, suspect: bool, told: Sequence[Sentence], reactions: Sequence[Group]
 ) -> Drug:
     zones = {sentence.index: sentence.zone for sentence in document.sentences}
-    own = _own(group, zones)
-    best = max(group.members, key=lambda m: (m.entry is not None, m.score))
-    role, evidence = ("suspect", []) if suspect else _role(document, group, own, told, reactions)
+    own = group.told(zones)
+    best = group.best
+    role, evidence = ("suspect", []) if suspect else roles.role(document, group, told, reactions)
     drug = Drug(
-        id=name, name=best.entry.name if best.entry else bare(best.mentions[0].text), role=role,
-        verbatim=_verbatim(own), codings=_codings(best.entry), evidence=_evidence(own),
+        id=name, name=naming(best), role=role,
+        verbatim=verbatim(own), codings=codings(best), evidence=spans(own),
     )  # fmt: skip
     if suspect:
         evidence = [x.at for member in group.members for x in member.links if x.kind != "indication"]
@@ -196,35 +165,17 @@ def _drug(
     return drug
 
 
-def _role(
-    document: Document, group: Group, own: Sequence[Found], told: Sequence[Sentence], reactions: Sequence[Group]
-) -> tuple[DrugRole, Evidence]:
-    """Treatment of the reaction, earlier, or merely taken along (ICH E2B(R3) G.k.1)."""
-    onset_at = min((m.start for g in reactions for m in g.mentions if m.assertion == "present"), default=None)
-    by_index = {s.index: s for s in told}
-    for mention in own:
-        sentence = by_index.get(mention.sentence)
-        if sentence is None:
-            continue
-        if mention.assertion == "historical":
-            return "past", [mention.span]
-        started = [c for c in sentence.cued("start", "improve", "resolve") if abs(c.start - mention.start) < 100]
-        if onset_at is not None and mention.start > onset_at and started:
-            return "treatment", [mention.span]
-    return "concomitant", []
-
-
 def _reaction(
     document: Document, group: Group, name: str, story: Sequence[Event], reactions: Sequence[Group]
 ) -> Reaction:
     zones = {sentence.index: sentence.zone for sentence in document.sentences}
-    own = _own(group, zones)
+    own = group.told(zones)
     best = max(group.members, key=lambda m: (m.score, m.entry is not None))
     others = {key for g in reactions if g is not group for key in g.keys}
     ended, evidence = course.outcome(story, group.keys, others)
     reaction = Reaction(
-        id=name, term=best.entry.name if best.entry else bare(best.mentions[0].text), verbatim=_verbatim(own),
-        codings=_codings(best.entry), outcome=ended, evidence=_evidence(own),
+        id=name, term=naming(best), verbatim=verbatim(own),
+        codings=codings(best), outcome=ended, evidence=spans(own),
     )  # fmt: skip
     if evidence:
         reaction.facts["outcome"] = evidence
@@ -265,35 +216,3 @@ def _assess(
 
 def _tied(suspect: Group, reaction: Group) -> bool:
     return any(x.disorder.key in reaction.keys for m in suspect.members for x in m.links if x.kind != "indication")
-
-
-def _indications(
-    document: Document, case: Case, kept: Sequence[Group], disorders: Sequence[Group], reactions: Sequence[Group],
-    told: Sequence[Sentence],
-) -> None:  # fmt: skip
-    """What the drugs were given for, and what else the patient has: disorders of the case that are no reactions."""
-    zones = {sentence.index: sentence.zone for sentence in document.sentences}
-    reaction_keys: Collection[str] = {key for g in reactions for key in g.keys}
-    for group in disorders:
-        if group.keys & set(reaction_keys):
-            continue
-        own = [
-            m for m in group.mentions if zones[m.sentence] in _FACT_ZONES and m.assertion in ("present", "historical")
-        ]
-        if not own:
-            continue
-        best = group.members[0]
-        concept = Concept(
-            term=best.entry.name if best.entry else bare(own[0].text), codings=_codings(best.entry),
-            verbatim=_verbatim(own), evidence=_evidence(own),
-        )  # fmt: skip
-        treated = {x.drug.key for m in group.members for x in m.links if x.kind == "indication"}
-        tagged = any(m.label == "indication" for m in own)
-        drugs = [d for d, g in zip(case.drugs, kept, strict=True) if g.keys & treated]
-        if tagged and not drugs:
-            drugs = [d for d in case.drugs if d.role == "suspect"][:1]
-        if drugs and (tagged or treated):
-            for drug in drugs:
-                drug.indications.append(concept)
-        elif any(m.label == "condition" or m.assertion == "historical" for m in own) and group.members[0].entry:
-            case.patient.history.append(concept)

@@ -1,0 +1,65 @@
+"""Groups: the names of one thing within one patient's story, and what the record needs of them.
+
+Belongs here: the shape shared by the modules that fill a case.  Does not belong here: which names belong together
+(``cases``).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline.extraction.candidates import Candidate
+from pipeline.extraction.document import Found, bare
+from pipeline.extraction.zones import Zone
+from pipeline.records import Coding, Evidence
+
+TOLD: frozenset[Zone] = frozenset({"case", "summary"})
+"""Zones whose sentences state facts of the case."""
+_MAX_VERBATIM = 12
+
+
+@dataclass(slots=True)
+class Group:
+    """Candidates that name one thing; ``score`` is that of the best."""
+
+    members: list[Candidate]
+    score: float = 0.0
+
+    @property
+    def keys(self) -> set[str]:
+        """The keys of all members."""
+        return {member.key for member in self.members}
+
+    @property
+    def mentions(self) -> list[Found]:
+        """All mentions, in order."""
+        return sorted((m for member in self.members for m in member.mentions), key=lambda m: m.start)
+
+    def told(self, zones: Mapping[int, Zone]) -> list[Found]:
+        """Mentions that are facts of the case; ``zones`` gives the zone of each sentence. All, if none is."""
+        own = [m for m in self.mentions if zones[m.sentence] in TOLD and m.assertion != "negated"]
+        return own or self.mentions
+
+    @property
+    def best(self) -> Candidate:
+        """The member that names the thing best: a known one before an unknown, then the likelier."""
+        return max(self.members, key=lambda m: (m.entry is not None, m.score))
+
+
+def name(candidate: Candidate) -> str:
+    """The preferred name of a concept, or the words of its first mention."""
+    return candidate.entry.name if candidate.entry else bare(candidate.mentions[0].text)
+
+
+def codings(candidate: Candidate) -> list[Coding]:
+    """The codes of a concept."""
+    return list(candidate.entry.codings) if candidate.entry else []
+
+
+def verbatim(mentions: Iterable[Found]) -> list[str]:
+    """Surface forms, each once, in order."""
+    return list(dict.fromkeys(" ".join(m.text.split()) for m in mentions))[:_MAX_VERBATIM]
+
+
+def evidence(mentions: Iterable[Found]) -> Evidence:
+    """Where the mentions stand."""
+    return [m.span for m in mentions]

@@ -27,6 +27,10 @@ ROWS = 32
 BYTES = 1_000_000
 """Bytes of a batch, about, at most: a batch of long reports has few of them."""
 
+BROKEN_INSTALLATION = (ImportError, OSError)
+"""Missing libraries and data files are no fault of a report (extraction and mapping do no other input or output): they
+stop the run."""
+
 REPORTS = pa.schema([("report", pa.binary())])
 EXTRACTIONS = pa.schema([("report", pa.binary()), ("extraction", pa.binary()), ("refused", pa.binary())])
 """``extraction`` is null where ``refused`` is not."""
@@ -73,8 +77,8 @@ def extract_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
         report = records.decode_report(line)
         try:
             rows.append((line, records.encode(extract_report(report)), None))
-        except ImportError:
-            raise  # the installation is broken, not the report
+        except BROKEN_INSTALLATION:
+            raise
         except Exception as error:
             rows.append((line, None, records.encode(_failed("extraction", report, error))))
     return _batch(rows, EXTRACTIONS)
@@ -94,7 +98,7 @@ def resources_batch(batch: pa.RecordBatch, versions: Sequence[FhirVersion]) -> p
         report, case = records.decode_report(report_line), records.decode_case(case_line)
         try:
             built = {version: records.encode(_build(case, report, version)) for version in versions}
-        except ImportError:
+        except BROKEN_INSTALLATION:
             raise
         except Exception as error:
             rows.append((None, None, records.encode(_failed("fhir", report, error, case))))
@@ -122,6 +126,13 @@ def _build(case: Case, report: Report, version: FhirVersion) -> CaseResources:
         resources=resources,
         problems=[check(resource, version) for resource in resources],
     )
+
+
+def where(refused: Refused) -> str:
+    """Where to look for what was refused: file, member, place, ids."""
+    source = refused.source
+    parts = (source and source.path, source and source.member, refused.place, refused.case_id or refused.report_id)
+    return ", ".join(part for part in parts if part)
 
 
 def _failed(stage: Stage, report: Report, error: Exception, case: Case | None = None) -> Refused:

@@ -127,14 +127,14 @@ def extract(inputs: tuple[Path, ...], workers: int) -> None:
         standard_input = inputs in ((), (Path("-"),))
         if not standard_input:
             _check_inputs(inputs)
-        from pipeline import records, sources
+        from pipeline import batches, records, sources
 
         items = sources.read_json_lines(sys.stdin.buffer) if standard_input else sources.read(inputs)
         found = refused = 0
         for result in _extractions(items, workers):
             if isinstance(result, records.Refused):
                 refused += 1
-                click.echo(f"refused: {_where(result)}: {result.message} [{result.reason}]", err=True)
+                click.echo(f"refused: {batches.where(result)}: {result.message} [{result.reason}]", err=True)
             else:
                 found += 1
                 sys.stdout.buffer.write(records.encode(result) + b"\n")
@@ -277,12 +277,6 @@ def _predictions(texts: Path, workers: int) -> list[dict[str, Any]]:
     with texts.open("rb") as lines:
         found = list(_extractions(sources.read_json_lines(lines, texts.name), workers))
     return [msgspec.to_builtins(item) for item in found if isinstance(item, records.Extraction)]
-
-
-def _where(refused: "Refused") -> str:
-    source = refused.source
-    parts = [source and source.path, source and source.member, refused.place, refused.report_id]
-    return ", ".join(part for part in parts if part) or "standard input"
 
 
 def _json(document: object) -> str:

@@ -14,6 +14,7 @@ import dagster as dg
 import pyarrow as pa
 
 from pipeline import fhir, sources
+from pipeline.batches import where
 from pipeline.errors import RunFailed
 from pipeline.orchestration import checks, stages
 from pipeline.orchestration.resources import Engine, Inputs, Output, Progress, counted
@@ -162,7 +163,11 @@ def _reasons(refused: list[Refused]) -> dict[str, int]:
 
 
 def _by_reason(refused: list[Refused]) -> str:
-    return ", ".join(f"{number} {reason}" for reason, number in _reasons(refused).items())
+    """How many for each reason, and where to look for the first of them."""
+    first = {item.reason: item for item in reversed(refused)}
+    return ", ".join(
+        f"{number} {reason} (first: {where(first[reason])})" for reason, number in _reasons(refused).items()
+    )
 
 
 def _columns(table: str) -> dict[str, dg.TableSchema]:

@@ -61,12 +61,15 @@ def test_a_report_that_raises_is_refused_with_place_and_without_text(monkeypatch
     assert SECRET not in refused.message
 
 
-def test_a_broken_installation_is_no_fault_of_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ImportError, FileNotFoundError])
+def test_a_broken_installation_is_no_fault_of_the_report(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def extract(_: Report) -> Extraction:
-        raise ImportError("no such library")
+        raise error("no such library or file")
 
     monkeypatch.setattr(batches, "extract", extract)
-    with pytest.raises(ImportError):
+    with pytest.raises(error):
         batches.extract_batch(of(report("a")))
 
 

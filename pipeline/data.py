@@ -1,6 +1,7 @@
-"""Finds the data files that travel with the code: ``mappings/`` and ``expectations/``.
+"""Finds and reads the data files that travel with the code: ``mappings/`` and ``expectations/``.
 
-In a checkout they are top-level folders; in an installed wheel they sit in ``pipeline/_data``.
+In a checkout they are top-level folders; in an installed wheel they sit in ``pipeline/_data``.  Belongs here: where they
+are and how a table of tab-separated columns is read.  Does not belong here: what the columns mean.
 """
 
 from pathlib import Path
@@ -15,3 +16,24 @@ def _folder(name: str) -> Path:
 
 MAPPINGS = _folder("mappings")
 EXPECTATIONS = _folder("expectations")
+
+
+class DataFileError(ValueError):
+    """A line of a data file does not follow its grammar; the message names file and line."""
+
+
+def rows(path: Path, columns: int) -> list[tuple[str, ...]]:
+    """Rows of a tab-separated file, without blank lines and comments (``#``).
+
+    Raises:
+        DataFileError: a row has not exactly ``columns`` columns.
+    """
+    found: list[tuple[str, ...]] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        row = tuple(line.split("\t"))
+        if len(row) != columns:
+            raise DataFileError(f"{path.name} line {number}: expected {columns} columns, found {len(row)}")
+        found.append(row)
+    return found

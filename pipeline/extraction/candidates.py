@@ -7,26 +7,35 @@ features and score.  Does not belong here: building the case from the chosen con
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, rows
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
 from pipeline.extraction.relations import Link, links
-from pipeline.terminology import Entry
+from pipeline.terminology import Entry, lexicon
 
 WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
 PRIORS = MAPPINGS / "extraction" / "concept_priors.tsv"
 _PRIOR_STRENGTH = 4.0
 """How many sentences the average of all concepts counts for beside a concept's own."""
-PARTNER_FEATURES = frozenset({
-    "likely partner by induced", "likely partner by cause", "likely partner by weak", "likely partner by temporal",
-    "best rival", "best partner", "likely list mate"})
+PARTNER_FEATURES = frozenset(
+    {
+        "likely partner by induced",
+        "likely partner by cause",
+        "likely partner by weak",
+        "likely partner by temporal",
+        "best rival",
+        "best partner",
+        "likely list mate",
+    }
+)
 CAUSAL = frozenset({"induced", "cause"})
 _LINKS = ("induced", "cause", "weak", "temporal", "loose", "indication")
+_SEMANTICS: tuple[Semantic, ...] = ("drug", "disorder")
 _OWN_ZONES = frozenset({"case", "summary"})
 
 
@@ -80,6 +89,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
         for name in (*event.drugs, *event.disorders):
             by_key[name].append(event)
     size = max(1, len(document.text))
+    indexed = _mesh(document)
     about = _report_features(document, sentences, story, everything)
     for candidate in everything:
         features = _shared_features(candidate, zones, first_sentence, size)
@@ -88,6 +98,8 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
         else:
             features |= _disorder_features(candidate, by_key[candidate.key], by_index, first_drug)
         candidate.features = features | about
+        if (candidate.semantic, candidate.key) in indexed:
+            candidate.features["mesh"] = indexed[candidate.semantic, candidate.key]
     _compare(everything)
     for candidate in everything:
         candidate.score = score(f"{candidate.semantic} first look", candidate.features)
@@ -95,6 +107,24 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
     for candidate in everything:
         candidate.score = score(candidate.semantic, candidate.features)
     return everything
+
+
+def _mesh(document: Document) -> dict[tuple[Semantic, str], float]:
+    """Log odds that the indexers' MeSH headings give to concepts (``mappings/extraction/mesh_evidence.tsv``)."""
+    odds: dict[tuple[Semantic, str], float] = defaultdict(float)
+    for heading in document.report.article.mesh:
+        for semantic in _SEMANTICS:
+            entry = lexicon().lookup(heading.descriptor, semantic)
+            for qualifier in heading.qualifiers if entry else ():
+                assert entry is not None
+                odds[semantic, entry.name] += _mesh_odds().get((semantic, qualifier.lower()), 0.0)
+    return odds
+
+
+@cache
+def _mesh_odds() -> dict[tuple[str, str], float]:
+    evidence = rows(MAPPINGS / "extraction" / "mesh_evidence.tsv", 3)
+    return {(semantic, qualifier): float(value) for semantic, qualifier, value in evidence}
 
 
 def _report_features(
@@ -122,7 +152,15 @@ def _compare(everything: Sequence[Candidate]) -> None:
     """Features of a concept beside the others of its kind."""
     for semantic in ("drug", "disorder"):
         own = [c for c in everything if c.semantic == semantic and not c.features["only literature"]]
-        for name in ("induced link", "cause link", "temporal link", "in summary", "in case", "tagged reaction", "count"):
+        for name in (
+            "induced link",
+            "cause link",
+            "temporal link",
+            "in summary",
+            "in case",
+            "tagged reaction",
+            "count",
+        ):
             most = max((c.features[name] for c in own), default=0.0)
             for c in own:
                 c.features[f"most {name}"] = float(most > 0 and c.features[name] == most)
@@ -143,7 +181,11 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
                 if x.kind == kind
             ]
             c.features[f"likely partner by {kind}"] = max(tied, default=0.0)
-        rivals = [value for other, value in zip(everything, scores, strict=True) if other.semantic == c.semantic and other is not c]
+        rivals = [
+            value
+            for other, value in zip(everything, scores, strict=True)
+            if other.semantic == c.semantic and other is not c
+        ]
         c.features["best rival"] = max(rivals, default=0.0)
         partners = [value for other, value in zip(everything, scores, strict=True) if other.semantic != c.semantic]
         c.features["best partner"] = max(partners, default=0.0)
@@ -152,17 +194,21 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
 def score(model: str, features: dict[str, float]) -> float:
     """The probability that a drug is a suspect, or a disorder a reaction."""
     weights = _weights().get(model, {})
-    total = weights.get("bias", 0.0) + sum(weights.get(name, 0.0) * value for name, value in features.items())
+    total = (
+        features.get("mesh", 0.0)
+        + weights.get("bias", 0.0)
+        + sum(weights.get(name, 0.0) * value for name, value in features.items())
+    )
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
 
 @cache
 def _priors() -> dict[tuple[str, str], float]:
     """Log odds that a named concept takes part in an adverse event, drawn to the average of its kind."""
-    rows = [line.split("\t") for line in PRIORS.read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
+    counted = rows(PRIORS, 4)
     odds: dict[tuple[str, str], float] = {}
     for semantic in ("drug", "disorder"):
-        counts = {name: (int(k), int(n)) for kind, name, k, n in rows if kind == semantic}
+        counts = {name: (int(k), int(n)) for kind, name, k, n in counted if kind == semantic}
         mean = sum(k for k, _ in counts.values()) / sum(n for _, n in counts.values())
         for name, (k, n) in counts.items():
             share = (k + _PRIOR_STRENGTH * mean) / (n + _PRIOR_STRENGTH)
@@ -172,9 +218,8 @@ def _priors() -> dict[tuple[str, str], float]:
 
 @cache
 def _weights() -> dict[str, dict[str, float]]:
-    rows = (line.split("\t") for line in WEIGHTS.read_text(encoding="utf-8").splitlines() if line and line[0] != "#")
     weights: dict[str, dict[str, float]] = defaultdict(dict)
-    for model, name, weight in rows:
+    for model, name, weight in rows(WEIGHTS, 3):
         weights[model][name] = float(weight)
     return dict(weights)
 
@@ -183,7 +228,7 @@ def _capped(values: Iterable[object], most: int = 2) -> float:
     return float(min(most, sum(1 for value in values if value)))
 
 
-def _shared_features(candidate: Candidate, zones: dict[int, str], first: set[int], size: int) -> dict[str, float]:
+def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[int], size: int) -> dict[str, float]:
     """Features that drugs and disorders share."""
     mentions = candidate.mentions
     own_links = [x for x in candidate.links if zones[x.drug.sentence] in _OWN_ZONES]

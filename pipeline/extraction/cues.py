@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, DataFileError, rows
 
 FOLDER = MAPPINGS / "extraction" / "cues"
 
@@ -30,8 +30,8 @@ class Cue(NamedTuple):
     kind: str
 
 
-class CueFileError(ValueError):
-    """A line of a cue file does not follow the grammar; the message names file and line."""
+class CueFileError(DataFileError):
+    """The brackets of a phrase pattern do not balance."""
 
 
 def expand(pattern: str) -> list[str]:
@@ -71,19 +71,13 @@ def read_cues(path: Path) -> Iterator[tuple[str, str]]:
     """``(kind, phrase)`` for every phrase of one cue file.
 
     Raises:
-        CueFileError: a line has not exactly two tab-separated columns, or its brackets do not balance.
+        DataFileError: a line has not exactly two tab-separated columns, or its brackets do not balance.
     """
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        columns = line.split("\t")
-        if len(columns) != 2:
-            raise CueFileError(f"{path.name} line {number}: expected kind<TAB>phrase, found {len(columns)} columns")
-        kind, pattern = columns
+    for kind, pattern in rows(path, 2):
         try:
             phrases = expand(pattern)
         except CueFileError as error:
-            raise CueFileError(f"{path.name} line {number}: {error}") from None
+            raise CueFileError(f"{path.name}, {kind}: {error}") from None
         for phrase in phrases:
             yield kind, phrase
 

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, rows
 from pipeline.extraction.cues import Cue, CueMatcher, expand
 from pipeline.records import Span
 
@@ -22,18 +22,9 @@ def table(name: str, columns: int) -> list[tuple[str, ...]]:
     """Rows of ``mappings/extraction/<name>.tsv`` without comments.
 
     Raises:
-        ValueError: a row has not exactly ``columns`` tab-separated columns; the message names file and line.
+        DataFileError: a row has not exactly ``columns`` tab-separated columns; the message names file and line.
     """
-    rows: list[tuple[str, ...]] = []
-    lines = (MAPPINGS / "extraction" / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, 1):
-        if not line or line.startswith("#"):
-            continue
-        row = tuple(line.split("\t"))
-        if len(row) != columns:
-            raise ValueError(f"{name}.tsv line {number}: expected {columns} columns, found {len(row)}")
-        rows.append(row)
-    return rows
+    return rows(MAPPINGS / "extraction" / f"{name}.tsv", columns)
 
 
 def alternatives(words: Iterable[str]) -> str:

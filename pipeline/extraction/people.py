@@ -5,7 +5,7 @@ Belongs here: who the persons are and which sentence is about whom.  Does not be
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.extraction import demographics
@@ -22,10 +22,16 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 _WORDS = ("one", "two", "three", "four", "five", "six")
-_BOTH = re.compile(r"\b(?:both|all|the two|the three|these) (?:\w+ )?(?:patients|cases|children|women|men)\b", re.IGNORECASE)
-_SEX = {
-    "female": re.compile(r"\b(?:she|her|the (?:woman|girl|lady|female patient|mother))\b", re.IGNORECASE),
-    "male": re.compile(r"\b(?:he|his|him|the (?:man|boy|gentleman|male patient|father))\b", re.IGNORECASE),
+_BOTH = re.compile(
+    r"\b(?:both|all|the two|the three|these) (?:\w+ )?(?:patients|cases|children|women|men)\b", re.IGNORECASE
+)
+_NOUN = {
+    "female": re.compile(r"\bthe (?:woman|girl|lady|female patient|mother)\b", re.IGNORECASE),
+    "male": re.compile(r"\bthe (?:man|boy|gentleman|male patient|father)\b", re.IGNORECASE),
+}
+_PRONOUN = {
+    "female": re.compile(r"\b(?:she|her)\b", re.IGNORECASE),
+    "male": re.compile(r"\b(?:he|his|him)\b", re.IGNORECASE),
 }
 
 
@@ -70,14 +76,17 @@ def _assign(document: Document, candidates: Sequence[Candidate]) -> list[frozens
             continue
         words = document.text[sentence.start : sentence.end]
         named = frozenset(
-            number for number, spans in enumerate(introduced) if any(sentence.start <= s < sentence.end for s, _ in spans)
-        ) or _numbered(words, len(candidates), current)
+            number
+            for number, spans in enumerate(introduced)
+            if any(sentence.start <= s < sentence.end for s, _ in spans)
+        )
+        named = named or _numbered(words, len(candidates), current) or _by_sex(words, candidates, _NOUN)
         if named:
             current = named
         elif _BOTH.search(words):
             current = everyone
         elif len(current) > 1:
-            current = _by_sex(words, candidates) or current
+            current = _by_sex(words, candidates, _PRONOUN) or current
         members.append(current)
     return members
 
@@ -97,8 +106,9 @@ def _numbered(words: str, count: int, current: frozenset[int]) -> frozenset[int]
     return frozenset({number}) if number < count else frozenset()
 
 
-def _by_sex(words: str, candidates: Sequence[Candidate]) -> frozenset[int]:
-    for sex, pattern in _SEX.items():
+def _by_sex(words: str, candidates: Sequence[Candidate], patterns: Mapping[str, re.Pattern[str]]) -> frozenset[int]:
+    """The only patient of the sex that the words name."""
+    for sex, pattern in patterns.items():
         of_that_sex = [number for number, c in enumerate(candidates) if c.sex == sex]
         if len(of_that_sex) == 1 and pattern.search(words):
             return frozenset(of_that_sex)

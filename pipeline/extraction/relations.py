@@ -12,11 +12,11 @@ from pipeline.extraction.document import Found, Sentence
 
 LinkKind = Literal["induced", "cause", "weak", "temporal", "loose", "indication"]
 _FORWARD: dict[str, LinkKind] = {
-    "induced:forward": "induced", "cause:forward": "cause", "weak:forward": "weak", "temporal:forward": "temporal",
+    "induced:forward": "induced", "cause:forward": "cause", "weak:forward": "weak", "weak:both": "weak", "temporal:forward": "temporal",
     "onset:after": "temporal",
 }  # fmt: skip
 _BACKWARD: dict[str, LinkKind] = {
-    "cause:backward": "cause", "weak:backward": "weak", "temporal:backward": "temporal", "loose:backward": "loose",
+    "cause:backward": "cause", "weak:backward": "weak", "weak:both": "weak", "temporal:backward": "temporal", "loose:backward": "loose",
 }  # fmt: skip
 
 _INDICATION = re.compile(

@@ -5,7 +5,7 @@ Belongs here: the relation.  Does not belong here: what follows for a case (``ca
 
 from functools import cache
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, rows
 
 
 def explains(diagnosis: str) -> frozenset[str]:
@@ -16,5 +16,4 @@ def explains(diagnosis: str) -> frozenset[str]:
 @cache
 def _relation() -> dict[str, frozenset[str]]:
     path = MAPPINGS / "explains.tsv"
-    rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line and line[0] != "#")
-    return {diagnosis: frozenset(signs.split("|")) for diagnosis, signs in rows}
+    return {diagnosis: frozenset(signs.split("|")) for diagnosis, signs in rows(path, 2)}

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.data import DataFileError
 from pipeline.extraction.cues import FOLDER, CueFileError, CueMatcher, expand, fold, matcher, read_cues
 
 
@@ -31,7 +32,7 @@ def test_unbalanced_brackets_are_refused(pattern: str) -> None:
 
 def test_an_error_in_a_cue_file_names_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "bad.tsv").write_text("# comment\nstop:any stopped\n")
-    with pytest.raises(CueFileError, match=r"bad\.tsv line 2: expected kind<TAB>phrase"):
+    with pytest.raises(DataFileError, match=r"bad\.tsv line 2: expected 2 columns, found 1"):
         list(read_cues(tmp_path / "bad.tsv"))
 
 

@@ -5,11 +5,12 @@ assertion (``assertion``).
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
-from pipeline.extraction import segment, tagger
+from pipeline.extraction import demographics, dosage, segment, tagger, times
 from pipeline.extraction.features import MARK
 from pipeline.records import Mention, Span
 from pipeline.terminology import lexicon
@@ -38,24 +39,42 @@ def _read(text: str, sentences: tuple[Span, ...] | None) -> Reading:
 
 
 def marks(text: str, tokens: Sequence[Sequence[Span]]) -> list[list[list[str]]]:
-    """Marks that the lexicon puts on the tokens of each sentence (``mark:B-drug``, ``mark:I-sign``)."""
+    """Marks that lexicon and patterns put on the tokens of each sentence (``mark:B-drug``, ``mark:I-time-after``)."""
     found: list[list[list[str]]] = [[[] for _ in row] for row in tokens]
     filled = [number for number, row in enumerate(tokens) if row]
     starts = [tokens[number][0][0] for number in filled]
-    for match in lexicon().find(text):
-        at = bisect_right(starts, match.start) - 1
+    for start, end, names in chain(_lexicon(text), _patterns(text)):
+        at = bisect_right(starts, start) - 1
         if at < 0:
             continue
         number = filled[at]
         row = tokens[number]
-        place = bisect_right(row, (match.start, match.start))
-        names = (match.entry.semantic, match.entry.kind)
+        place = bisect_right(row, (start, start))
         begin = "B"
-        while place < len(row) and row[place][0] < match.end:
+        while place < len(row) and row[place][0] < end:
             found[number][place] += [f"{MARK}{begin}-{name}" for name in names]
             begin = "I"
             place += 1
     return found
+
+
+def _lexicon(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    for match in lexicon().find(text):
+        yield match.start, match.end, (match.entry.semantic, match.entry.kind)
+
+
+def _patterns(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    for dose in dosage.find(text):
+        yield dose.start, dose.end, ("dosage",)
+        yield *dose.amount_span, ("amount",)
+    for route in dosage.find_routes(text):
+        yield route.start, route.end, ("route-hint" if route.hint else "route" if route.value else "given",)
+    for frequency in dosage.find_frequencies(text):
+        yield frequency.start, frequency.end, ("frequency",)
+    for time in times.find(text):
+        yield time.start, time.end, ("time", f"time-{time.relation}", f"time-{time.relation}-{time.anchor}")
+    for person in demographics.find(text):
+        yield person.start, person.end, (person.type,)
 
 
 def find(text: str, sentences: Sequence[Span] | None = None) -> list[Mention]:

@@ -39,14 +39,14 @@ RESOURCES = pa.schema([("R4", pa.binary()), ("R5", pa.binary()), ("refused", pa.
 """``R4`` and ``R5`` are JSON of ``storage.CaseResources``, null where not asked for or where the case is refused."""
 
 
-def batches(rows: Iterable[tuple[bytes, ...]], schema: pa.Schema, limit: int = ROWS) -> Iterator[pa.RecordBatch]:
-    """Group rows of JSON columns into record batches of at most ``limit`` rows and about ``BYTES`` bytes."""
+def batches(rows: Iterable[tuple[bytes, ...]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Group rows of JSON columns into record batches of at most ``ROWS`` rows and about ``BYTES`` bytes."""
     waiting: list[tuple[bytes, ...]] = []
     size = 0
     for row in rows:
         waiting.append(row)
         size += sum(map(len, row))
-        if len(waiting) >= limit or size >= BYTES:
+        if len(waiting) >= ROWS or size >= BYTES:
             yield _batch(waiting, schema)
             waiting, size = [], 0
     if waiting:
@@ -70,17 +70,23 @@ def extract_report(report: Report) -> Extraction:
     return extraction
 
 
+def extract_or_refuse(report: Report) -> Extraction | Refused:
+    """``extract_report``, or why it failed: one report that raises must not take others along."""
+    try:
+        return extract_report(report)
+    except BROKEN_INSTALLATION:
+        raise
+    except Exception as error:
+        return _failed("extraction", report, error)
+
+
 def extract_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Extract each report; one that raises is refused, the others go on."""
     rows: list[tuple[bytes | None, ...]] = []
     for line in batch.column("report").to_pylist():
-        report = records.decode_report(line)
-        try:
-            rows.append((line, records.encode(extract_report(report)), None))
-        except BROKEN_INSTALLATION:
-            raise
-        except Exception as error:
-            rows.append((line, None, records.encode(_failed("extraction", report, error))))
+        found = extract_or_refuse(records.decode_report(line))
+        written = records.encode(found)
+        rows.append((line, None, written) if isinstance(found, Refused) else (line, written, None))
     return _batch(rows, EXTRACTIONS)
 
 

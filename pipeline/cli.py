@@ -243,6 +243,13 @@ def _check_output(out: Path) -> None:
 def _extractions(items: "Iterable[Report | Refused]", workers: int) -> "Iterator[Extraction | Refused]":
     """What was found in each report, or why nothing was, in the order of the input as far as reports go."""
     from pipeline import batches, records
+
+    if workers == 1:
+        # Without record batches: the first one makes pyarrow import pandas, a quarter of a second.
+        for item in items:
+            yield item if isinstance(item, records.Refused) else batches.extract_or_refuse(item)
+        return
+
     from pipeline.engines.local import LocalEngine, cores
     from pipeline.storage.staging import decode_refused
 
@@ -255,9 +262,8 @@ def _extractions(items: "Iterable[Report | Refused]", workers: int) -> "Iterator
             else:
                 yield (records.encode(item),)
 
-    limit = 1 if workers == 1 else batches.ROWS
     with LocalEngine(workers or cores()) as engine:
-        for batch in engine.run(batches.extract_task(), batches.batches(rows(), batches.REPORTS, limit)):
+        for batch in engine.run(batches.extract_task(), batches.batches(rows(), batches.REPORTS)):
             for row in batch.to_pylist():
                 if row["refused"] is None:
                     yield records.decode_extraction(row["extraction"])

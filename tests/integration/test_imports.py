@@ -1,9 +1,9 @@
 """What importing costs: pure packages and ``extract`` must not pay for Dagster, Great Expectations or FHIR models."""
 
 import json
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -42,10 +42,13 @@ def test_help_imports_nothing_but_click() -> None:
 
 
 def test_extract_answers_within_a_second() -> None:
-    case2fhir_process("extract", "-", stdin=json.dumps(LETTER))  # compiled files and the disk cache are there now
-    times = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        assert case2fhir_process("extract", "-", stdin=json.dumps(LETTER)).code == 0
-        times.append(time.perf_counter() - begin)
-    assert min(times) < 1.0
+    """Of processor time, which does not depend on what else the machine does."""
+    case2fhir_process("extract", "-", stdin=json.dumps(LETTER))  # compiled files are there now
+    before = _processor_seconds()
+    assert case2fhir_process("extract", "-", stdin=json.dumps(LETTER)).code == 0
+    assert _processor_seconds() - before < 1.0
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -61,7 +61,8 @@ def fit(sequences: Sequence[list[list[str]]], labels: Sequence[list[str]], path:
 
 def write(info: "pycrfsuite._dumpparser.ParsedDump", path: Path) -> None:
     """Write CRFsuite's weights as arrays: names, labels, sparse state weights, dense transitions (-inf: impossible)."""
-    labels = sorted(info.labels, key=lambda label: (label != "O", label[0], label))
+    kinds = sorted({label[2:] for label in info.labels if label != "O"})
+    labels = ["O", *[f"B-{kind}" for kind in kinds], *[f"I-{kind}" for kind in kinds]]
     column = {label: number for number, label in enumerate(labels)}
     kept = sorted(
         (name, column[label], weight)

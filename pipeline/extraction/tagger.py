@@ -9,13 +9,14 @@ tables, and all sentences of a report are decoded at once.
 """
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.data import MAPPINGS
 from pipeline.extraction import features
 from pipeline.extraction.features import CLUSTER_PAIRS, PAIRS, REACH
 from pipeline.records import Span
@@ -62,9 +63,12 @@ class _Pairs:
 
 
 class Tagger:
-    """A trained model: ``labels`` in the order of the columns of all tables."""
+    """A trained model: ``labels`` in the order of the columns of all tables.
 
-    def __init__(self, model: Path, words: features.WordTable) -> None:
+    ``offsets`` are added to the scores of a type's labels: above 0 more is found, below 0 less.
+    """
+
+    def __init__(self, model: Path, words: features.WordTable, offsets: Mapping[str, float] | None = None) -> None:
         with np.load(model, allow_pickle=False) as data:
             self.labels: list[str] = data["labels"].tobytes().decode().split("\n")
             names = {name: row for row, name in enumerate(data["features"].tobytes().decode().split("\n"))}
@@ -72,6 +76,7 @@ class Tagger:
             weights[data["rows"], data["columns"]] = data["weights"]
             self._transitions: Scores = data["transitions"]
         self._names, self._weights = names, weights
+        self._offsets: Scores = np.array([(offsets or {}).get(label[2:], 0.0) for label in self.labels], np.float32)
         self._table = words
         self._word_pairs = _Pairs("pair:", PAIRS, names, weights)
         self._cluster_pairs = _Pairs("clusters:", CLUSTER_PAIRS, names, weights)
@@ -133,6 +138,7 @@ class Tagger:
         before, next_before, after, next_after = np.array(around, np.int64).T
         left, right, between = self._around
         total: Scores = left[before, next_before] + right[after, next_after] + between[before, after]
+        total += self._offsets
         size = len(found)
         for distance in range(-REACH, REACH + 1):
             first, last = max(0, -distance), min(size, size - distance)
@@ -227,4 +233,7 @@ def _shipped_words() -> dict[str, tuple[str, ...]]:
 @lru_cache(maxsize=4)
 def load(name: str) -> Tagger:
     """A shipped model: ``"mentions"`` or ``"pairs"``."""
-    return Tagger(MODELS / f"{name}.npz", _shipped_words())
+    rows = (MAPPINGS / "tagger" / "offsets.tsv").read_text(encoding="utf-8").splitlines()
+    split = (row.split("\t") for row in rows if row and not row.startswith("#"))
+    offsets = {kind: float(value) for model, kind, value in split if model == name}
+    return Tagger(MODELS / f"{name}.npz", _shipped_words(), offsets)

@@ -54,3 +54,7 @@ def test_mentions_point_to_their_text(text: str) -> None:
         assert mention.text == text[mention.start : mention.end]
         assert mention.text.strip() == mention.text != ""
     assert mentions.find(text) == mentions.find(text)
+
+
+def test_a_pattern_adds_what_the_tagger_missed() -> None:
+    assert "17 months of age" in found("Toxicology was repeated at 17 months of age and later.", "age")

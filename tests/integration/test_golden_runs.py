@@ -42,6 +42,7 @@ def test_makes_the_expected_tree(name: str, run: Run, request: pytest.FixtureReq
     expected = CASES[name][1]
     if request.config.getoption("--update-golden"):
         golden.write(expected, found)
+    assert expected.is_dir(), "no expected tree yet: look at what `make golden` writes, and commit it"
     on_disk = golden.read(expected)
     assert sorted(found) == sorted(on_disk)
     for path in sorted(found):

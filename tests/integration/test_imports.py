@@ -41,11 +41,13 @@ def test_help_imports_nothing_but_click() -> None:
     assert not (HEAVY | {"pyarrow", "rich", "lxml"}) & imported(code)
 
 
-def test_extract_starts_within_a_second_and_answers_within_two() -> None:
-    """Of processor time, which depends less on what else the machine does; the rest is loading lexicons and models."""
-    case2fhir_process("extract", "-", stdin=json.dumps(LETTER))  # compiled files are there now
+def test_extract_starts_within_a_second() -> None:
+    """Of processor time, which depends less on what else the machine does.
+
+    Loading lexicons and models, on the first report, comes on top of it.
+    """
+    case2fhir_process("extract", "-")  # compiled files are there now
     assert _seconds_of_extract("") < 1.0
-    assert _seconds_of_extract(json.dumps(LETTER)) < 2.0
 
 
 def _seconds_of_extract(stdin: str) -> float:

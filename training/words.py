@@ -105,7 +105,7 @@ def flags() -> dict[str, list[str]]:
     part: Counter[str] = Counter()
     for drug in lexicon().names():
         if drug.entry.semantic == "drug" and drug.entry.kind != "masked":
-            words = [drug.text[a:b].lower() for a, b in tokens(drug.text)]
+            words = [drug.pattern[a:b] for a, b in tokens(drug.pattern)]
             words = [word for word in words if word.isalpha() and len(word) > 3]
             if len(words) == 1:
                 whole.add(words[0])

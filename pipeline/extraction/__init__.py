@@ -16,12 +16,12 @@ def extract(report: Report) -> Extraction:
 
     Linear in the length of the text.  Raises nothing of its own.
     """
-    from pipeline.extraction import cases, document, pairs
+    from pipeline.extraction import cases, document
 
     read = document.read(report)
     return Extraction(
         id=report.report_id,
         mentions=read.mentions,
-        pairs=pairs.find(read.text, read.mentions),
+        pairs=read.pairs,
         cases=cases.assemble(read),
     )

@@ -6,6 +6,7 @@ features and score.  Does not belong here: building the case from the chosen con
 """
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pipeline.data import MAPPINGS, rows
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
 from pipeline.extraction.relations import Link, links
+from pipeline.records import Span
 from pipeline.terminology import Entry, lexicon
 
 WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
@@ -24,6 +26,7 @@ _PRIOR_STRENGTH = 4.0
 """How many sentences the average of all concepts counts for beside a concept's own."""
 PARTNER_FEATURES = frozenset(
     {
+        "likely partner by stated",
         "likely partner by induced",
         "likely partner by cause",
         "likely partner by weak",
@@ -33,8 +36,8 @@ PARTNER_FEATURES = frozenset(
         "likely list mate",
     }
 )
-CAUSAL = frozenset({"induced", "cause"})
-_LINKS = ("induced", "cause", "weak", "temporal", "loose", "indication")
+CAUSAL = frozenset({"stated", "induced", "cause"})
+_LINKS = ("stated", "induced", "cause", "weak", "temporal", "loose", "indication")
 _SEMANTICS: tuple[Semantic, ...] = ("drug", "disorder")
 _OWN_ZONES = frozenset({"case", "summary"})
 
@@ -72,6 +75,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
         for link in links(document.text, sentence):
             found["drug", link.drug.key].links.append(link)
             found["disorder", link.disorder.key].links.append(link)
+    _stated(document, sentences, found)
     everything = list(found.values())
     for sentence in sentences:
         for semantic in ("drug", "disorder"):
@@ -102,11 +106,32 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
             candidate.features["mesh"] = indexed[candidate.semantic, candidate.key]
     _compare(everything)
     for candidate in everything:
+        candidate.features["sentences"] = log_odds(f"{candidate.semantic} sentences", candidate.features)
         candidate.score = score(f"{candidate.semantic} first look", candidate.features)
     add_partners(everything, [candidate.score for candidate in everything])
     for candidate in everything:
         candidate.score = score(candidate.semantic, candidate.features)
     return everything
+
+
+def _stated(document: Document, sentences: Sequence[Sentence], found: Mapping[tuple[Semantic, str], Candidate]) -> None:
+    """Link what the pair classifier says a sentence states."""
+    starts = [sentence.start for sentence in sentences]
+    for pair in document.pairs:
+        index = bisect_right(starts, pair.drug_span[0]) - 1
+        if index < 0 or sentences[index].end < pair.drug_span[1]:
+            continue
+        drugs = [x for x in sentences[index].of("drug") if _overlap(x.span, pair.drug_span)]
+        disorders = [x for x in sentences[index].of("disorder") if _overlap(x.span, pair.reaction_span)]
+        for drug in drugs:
+            for disorder in disorders:
+                link = Link("stated", drug, disorder, (min(drug.start, disorder.start), max(drug.end, disorder.end)))
+                found["drug", drug.key].links.append(link)
+                found["disorder", disorder.key].links.append(link)
+
+
+def _overlap(left: Span, right: Span) -> bool:
+    return left[0] < right[1] and right[0] < left[1]
 
 
 def _mesh(document: Document) -> dict[tuple[Semantic, str], float]:
@@ -153,6 +178,7 @@ def _compare(everything: Sequence[Candidate]) -> None:
     for semantic in ("drug", "disorder"):
         own = [c for c in everything if c.semantic == semantic and not c.features["only literature"]]
         for name in (
+            "stated link",
             "induced link",
             "cause link",
             "temporal link",
@@ -174,7 +200,7 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
     likely = {(c.semantic, c.key): value for c, value in zip(everything, scores, strict=True)}
     for c in everything:
         c.features["likely list mate"] = max((likely.get((c.semantic, key), 0.0) for key in c.mates), default=0.0)
-        for kind in ("induced", "cause", "weak", "temporal"):
+        for kind in ("stated", "induced", "cause", "weak", "temporal"):
             tied = [
                 likely["disorder", x.disorder.key] if c.semantic == "drug" else likely["drug", x.drug.key]
                 for x in c.links
@@ -193,13 +219,14 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
 
 def score(model: str, features: dict[str, float]) -> float:
     """The probability that a drug is a suspect, or a disorder a reaction."""
-    weights = _weights().get(model, {})
-    total = (
-        features.get("mesh", 0.0)
-        + weights.get("bias", 0.0)
-        + sum(weights.get(name, 0.0) * value for name, value in features.items())
-    )
+    total = features.get("mesh", 0.0) + log_odds(model, features)
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+def log_odds(model: str, features: Mapping[str, float]) -> float:
+    """The weighted sum of features by one of the fitted models."""
+    weights = fitted_weights().get(model, {})
+    return weights.get("bias", 0.0) + sum(weights.get(name, 0.0) * value for name, value in features.items())
 
 
 @cache
@@ -217,7 +244,8 @@ def _priors() -> dict[tuple[str, str], float]:
 
 
 @cache
-def _weights() -> dict[str, dict[str, float]]:
+def fitted_weights() -> dict[str, dict[str, float]]:
+    """Weights by model and feature name."""
     weights: dict[str, dict[str, float]] = defaultdict(dict)
     for model, name, weight in rows(WEIGHTS, 3):
         weights[model][name] = float(weight)

@@ -25,10 +25,16 @@ from pipeline.records import (
 )  # fmt: skip
 
 # Probabilities from which a concept counts; chosen by cross-validation on the training reports (training/candidates.py).
-SUSPECT = 0.5
+SUSPECT = 0.4
 REACTION = 0.5
 SECOND = 0.7
 SIGN = 0.1
+SURE = 0.7
+"""One side is sure."""
+PARTNER = 0.2
+MATE = 0.3
+"""For a drug that stands in a list with the best suspect."""
+"""What the best of the other side needs then."""
 """For a second suspect or reaction beside a better one."""
 
 
@@ -46,8 +52,7 @@ def _case(document: Document, number: int, person: Person, persons: int) -> Case
     everything = candidates(document, [s for s in sentences if s.zone != "apart"], story)
     drugs = _unite([c for c in everything if c.semantic == "drug"], document)
     disorders = _unite([c for c in everything if c.semantic == "disorder"], document)
-    reactions = _reactions(disorders)
-    suspects = _suspects(drugs) if reactions else []
+    reactions, suspects = _choose(disorders, drugs)
     case = Case(case_id=f"{document.report.report_id}-{number}", report_id=document.report.report_id)
     case.patient = Patient(age=person.age, sex=person.sex, ethnicity=person.ethnicity)
     ids = {id(group): f"drug-{n}" for n, group in enumerate(_told(drugs, document, suspects), 1)}
@@ -90,13 +95,25 @@ def _same(left: frozenset[str], right: frozenset[str]) -> bool:
 # --- choosing -----------------------------------------------------------------------------------------------------
 
 
-def _reactions(disorders: list[Group]) -> list[Group]:
+def _choose(disorders: list[Group], drugs: list[Group]) -> tuple[list[Group], list[Group]]:
+    """Reactions and suspects; where one side is sure, the best of the other needs less to count."""
+    best_reaction = max((g.score for g in disorders), default=0.0)
+    best_drug = max((g.score for g in drugs), default=0.0)
+    reactions = _reactions(
+        disorders, min(REACTION, best_reaction) if best_drug >= SURE and best_reaction >= PARTNER else REACTION
+    )
+    if not reactions:
+        return [], []
+    return reactions, _suspects(drugs, min(SUSPECT, best_drug) if best_drug >= PARTNER else SUSPECT)
+
+
+def _reactions(disorders: list[Group], least: float) -> list[Group]:
     """The reactions: the best, and others that stand on their own.
 
     What is likely but does not stand on its own is taken for a sign of the best reaction that explains it, or of the
     best of all: a report mostly tells one reaction under several names.
     """
-    likely = [g for g in disorders if g.score >= REACTION]
+    likely = [g for g in disorders if g.score >= least]
     chosen: list[Group] = []
     for group in likely:
         home = next((c for c in chosen if _explained(group, c)), None)
@@ -127,9 +144,13 @@ def _explained(sign: Group, diagnosis: Group) -> bool:
     return any(s.key in explains(d.key) for d in diagnosis.members for s in sign.members)
 
 
-def _suspects(drugs: list[Group]) -> list[Group]:
-    best = [g for g in drugs if g.score >= SUSPECT]
-    return [g for g in best if g is best[0] or g.score >= SECOND]
+def _suspects(drugs: list[Group], least: float) -> list[Group]:
+    best = [g for g in drugs if g.score >= least]
+    mates = {mate for g in best[:1] for m in g.members for mate in m.mates}
+    return [
+        g for g in drugs
+        if (g in best and (g is best[0] or g.score >= SECOND)) or (g.score >= MATE and g.keys & mates)
+    ]  # fmt: skip
 
 
 def _told(drugs: list[Group], document: Document, suspects: list[Group]) -> list[Group]:

@@ -9,11 +9,11 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.extraction import abbreviations, mentions, segment
+from pipeline.extraction import abbreviations, mentions, pairs, segment
 from pipeline.extraction.assertion import assertion
 from pipeline.extraction.cues import Cue, fold, matcher
 from pipeline.extraction.zones import Zone, zones
-from pipeline.records import Assertion, Mention, Report, Span
+from pipeline.records import Assertion, Mention, Pair, Report, Span
 from pipeline.terminology import Entry, Match, lexicon
 
 Semantic = Literal["drug", "disorder"]
@@ -84,6 +84,7 @@ class Document:
     sentences: list[Sentence]
     mentions: list[Mention]
     long_forms: dict[str, str]
+    pairs: list[Pair]
 
     @property
     def text(self) -> str:
@@ -115,7 +116,10 @@ def read(report: Report) -> Document:
         index = bisect_right(starts, mention.start) - 1
         sentence = sentences[index]
         mention.assertion = assertion(text, sentence.span, (mention.start, mention.end), sentence.cues, sentence.zone)
-    return Document(report=report, folded=folded, sentences=sentences, mentions=tagged, long_forms=long_forms)
+    return Document(
+        report=report, folded=folded, sentences=sentences, mentions=tagged, long_forms=long_forms,
+        pairs=pairs.find(text, tagged, spans),
+    )  # fmt: skip
 
 
 def _place(
@@ -175,7 +179,9 @@ def _is_loose(mention: Mention, inside: list[Match]) -> bool:
     """Does a tagged span hold so much beside the known names in it that the names say it better?"""
     if not inside:
         return False
-    rest = len(mention.text.split()) - sum(len(mention.text[m.start - mention.start : m.end - mention.start].split()) for m in inside)
+    rest = len(mention.text.split()) - sum(
+        len(mention.text[m.start - mention.start : m.end - mention.start].split()) for m in inside
+    )
     return len({m.entry.name for m in inside}) > 1 or rest > _LOOSE_WORDS
 
 

@@ -1,7 +1,7 @@
 """Finds and reads the data files that travel with the code: ``mappings/`` and ``expectations/``.
 
-In a checkout they are top-level folders; in an installed wheel they sit in ``pipeline/_data``.  Belongs here: where they
-are and how a table of tab-separated columns is read.  Does not belong here: what the columns mean.
+In a checkout they are top-level folders; in an installed wheel they sit in ``pipeline/_data``.  Belongs here: where
+they are and how a table of tab-separated columns is read.  Does not belong here: what the columns mean.
 """
 
 from pathlib import Path

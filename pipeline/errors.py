@@ -1,7 +1,7 @@
 """The errors users see, by what can be done about them.
 
 Belongs here: the exception classes that cross package borders.  Does not belong here: handling.  Every message says
-which file, which line or field, what was expected, and what to do; none quotes report text (reports may be confidential).
+which file, which line or field, what was expected, and what to do; none quotes report text, which may be confidential.
 """
 
 

@@ -148,12 +148,16 @@ class Coding(Record):
 
 
 class Age(Record):
+    """Age at the time of the reaction; ``unit`` is UCUM."""
+
     value: float
     unit: AgeUnit
     evidence: Evidence = []
 
 
 class SexFact(Record):
+    """Sex as the text tells it."""
+
     value: Sex
     evidence: Evidence = []
 
@@ -175,6 +179,8 @@ class Concept(Record):
 
 
 class Patient(Record):
+    """The person; ``history`` are earlier and concurrent conditions, without indications and reactions."""
+
     age: Age | None = None
     sex: SexFact | None = None
     ethnicity: TextFact | None = None
@@ -207,7 +213,7 @@ class Exposure(Record):
 
 
 class Drug(Record):
-    """A medicine of this patient. ``facts`` gives the evidence of single fields: ``{"role": [[s, e]], "action_taken": …}``."""
+    """A medicine of this patient. ``facts`` is the evidence of single fields: keys ``role``, ``action_taken``."""
 
     id: str
     name: str
@@ -247,6 +253,8 @@ class NaranjoItem(Record):
 
 
 class Naranjo(Record):
+    """The Naranjo scale: the sum of ten scored answers and its category (Naranjo et al. 1981)."""
+
     score: int
     category: NaranjoCategory
     items: dict[str, NaranjoItem] = {}

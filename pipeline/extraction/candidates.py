@@ -1,7 +1,7 @@
 """Weighs which drugs of a text are suspects and which disorders are reactions.
 
-Each concept gets named features (counts of what the text says about it, over all its mentions) and a logistic score from
-the weights in ``mappings/extraction/candidate_weights.tsv``, which ``training/candidates.py`` fits.  Belongs here:
+Each concept gets named features (counts of what the text says about it, over all its mentions) and a logistic score
+from the weights in ``mappings/extraction/candidate_weights.tsv``, which ``training/candidates.py`` fits.  Belongs here:
 features and score.  Does not belong here: building the case from the chosen concepts (``cases``).
 """
 
@@ -165,7 +165,9 @@ def _report_features(
         "report: suspicion": _capped(kind.startswith("suspect") for kind in cues),
         "report: adverse words first": _capped(cue.kind == "adverse" for cue in (opening.cues if opening else ())),
         "report: cause link": _capped((x.kind in CAUSAL for x in drug_links), 3),
-        "report: cause link first": float(any(opening and x.drug.sentence == opening.index and x.kind in CAUSAL for x in drug_links)),
+        "report: cause link first": float(
+            any(opening and x.drug.sentence == opening.index and x.kind in CAUSAL for x in drug_links)
+        ),
         "report: stop": float(any(e.kind == "stop" for e in story)),
         "report: drugs": min(6, sum(c.semantic == "drug" for c in everything)) / 6,
         "report: disorders": min(12, sum(c.semantic == "disorder" for c in everything)) / 12,
@@ -266,7 +268,9 @@ def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[
         "in summary": _capped(zones[m.sentence] == "summary" for m in mentions),
         "only literature": float(all(zones[m.sentence] not in _OWN_ZONES for m in mentions)),
         "in first sentence": float(any(m.sentence in first for m in mentions)),
-        "cause link in literature": _capped(x.kind in CAUSAL and zones[x.drug.sentence] not in _OWN_ZONES for x in candidate.links),
+        "cause link in literature": _capped(
+            x.kind in CAUSAL and zones[x.drug.sentence] not in _OWN_ZONES for x in candidate.links
+        ),
         "negated": sum(m.assertion == "negated" for m in mentions) / len(mentions),
         "hypothetical": sum(m.assertion == "hypothetical" for m in mentions) / len(mentions),
         "possible": sum(m.assertion == "possible" for m in mentions) / len(mentions),
@@ -314,7 +318,7 @@ def _drug_features(
             "switch",
             "single",
         )
-    }  # noqa: E501
+    }
     features |= {
         "suspect cue": _near(sentences, own, "suspect:before", "suspect:any"),
         "reject cue": _near(sentences, own, "reject:any", reach=30),
@@ -345,7 +349,7 @@ def _disorder_features(
     features = {
         f"event {kind}": float(kind in kinds)
         for kind in ("onset", "resolve", "improve", "persist", "worsen", "recur", "fatal")
-    }  # noqa: E501
+    }
     features |= {
         "before first drug": float(candidate.mentions[0].start < first_drug),
         "history cue": _near(sentences, own, "historical:forward", "historical:backward", reach=25),

@@ -24,7 +24,7 @@ from pipeline.records import (
     Span,
 )  # fmt: skip
 
-# Probabilities from which a concept counts; chosen by cross-validation on the training reports (training/candidates.py).
+# Probabilities from which a concept counts; chosen by cross-validation on the training reports.
 SUSPECT = 0.4
 REACTION = 0.5
 SECOND = 0.7
@@ -39,7 +39,7 @@ MATE = 0.3
 
 
 def assemble(document: Document) -> list[Case]:
-    """The cases of a report, in the order in which the text introduces the patients; none without a patient or a drug."""
+    """The cases of a report, in the order in which the text introduces the patients; none where nothing is told."""
     persons = people.find(document)
     cases = [_case(document, number, person, len(persons)) for number, person in enumerate(persons, 1)]
     return [case for case in cases if case.drugs or case.reactions or case.patient.age or case.patient.sex]

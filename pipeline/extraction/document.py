@@ -5,10 +5,11 @@ about the case (``candidates``, ``course``, ``cases``).
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import abbreviations, mentions, pairs, segment
 from pipeline.extraction.assertion import assertion
 from pipeline.extraction.cues import Cue, fold, matcher
@@ -22,12 +23,7 @@ _LOOSE_WORDS = 4
 LIST = re.compile(r"\s*(?:\([^)]{0,25}\))?\s*(?:,|/|\+|,?\s*(?:and|or|plus|and/or|with|as well as))\s*", re.IGNORECASE)
 """What stands between two items of one list: "A, B (C) and D"."""
 _DISORDER_TYPES = {"reaction", "indication", "condition"}
-_MODIFIERS = re.compile(
-    r"^(?:an? |the |some |his |her |this |these |acute |severe |mild |moderate |marked |progressive |sudden |transient |"
-    r"generali[sz]ed |diffuse |recurrent |persistent |new-onset |new |significant |profound |massive |extensive |typical |"
-    r"symptomatic |isolated |unusual |atypical |reversible |fatal |life-threatening |serious |rapid |bilateral |multiple )+",
-    re.IGNORECASE,
-)
+_DEGREES = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "degree_words.tsv", 1))
 
 
 @dataclass(slots=True)
@@ -130,44 +126,37 @@ def _place(
     matches: list[Match],
     long_forms: dict[str, str],
 ) -> None:
-    """Put every drug and disorder into its sentence: tagged spans first, lexicon matches that none of them covers after."""
-    by_semantic: dict[Semantic, list[Match]] = {"drug": [], "disorder": []}
-    for match in matches:
-        by_semantic[match.entry.semantic].append(match)
+    """Put every drug and disorder into its sentence: tagged spans first, then lexicon matches none of them covers."""
     found: list[Found] = []
-    labels: dict[Span, str] = {}
-    for mention in tagged:
-        semantic: Semantic | None = (
-            "drug" if mention.type == "drug" else "disorder" if mention.type in _DISORDER_TYPES else None
-        )
-        if semantic is None:
-            continue
-        inside = [m for m in by_semantic[semantic] if mention.start <= m.start and m.end <= mention.end]
-        if _is_loose(mention, inside):
-            labels |= {(m.start, m.end): mention.type for m in inside}
-            continue
-        entry = _head(inside)
-        found.append(
-            Found(
-                semantic, mention.start, mention.end, mention.text,
-                _key(mention.text, entry, semantic, long_forms), entry or _long_entry(mention.text, semantic, long_forms),
-                mention.type, -1,
-            )
-        )  # fmt: skip
-    for semantic, candidates in by_semantic.items():
-        taken = sorted((one.start, one.end) for one in found if one.semantic == semantic)
+    for semantic in ("drug", "disorder"):
+        types = {"drug"} if semantic == "drug" else _DISORDER_TYPES
+        own = [m for m in matches if m.entry.semantic == semantic]
+        own_starts = [m.start for m in own]
+        labels: dict[Span, str] = {}
+        taken: list[Span] = []
+        for mention in tagged:
+            if mention.type not in types:
+                continue
+            inside = own[bisect_left(own_starts, mention.start) : bisect_left(own_starts, mention.end)]
+            inside = [m for m in inside if m.end <= mention.end]
+            if _is_loose(mention, inside):
+                labels |= {(m.start, m.end): mention.type for m in inside}
+                continue
+            taken.append((mention.start, mention.end))
+            entry = _head(inside)
+            key = _key(mention.text, entry, semantic, long_forms)
+            entry = entry or lexicon().lookup(long_forms.get(mention.text, mention.text), semantic)
+            found.append(Found(semantic, mention.start, mention.end, mention.text, key, entry, mention.type, -1))
+        taken.sort()
         taken_starts = [start for start, _ in taken]
-        for match in candidates:
-            index = bisect_right(taken_starts, match.end - 1) - 1
+        for match in own:
+            index = bisect_left(taken_starts, match.end) - 1
             if index >= 0 and taken[index][1] > match.start:
                 continue
             words = text[match.start : match.end]
-            found.append(
-                Found(
-                    semantic, match.start, match.end, words,
-                    _key(words, match.entry, semantic, long_forms), match.entry, labels.get((match.start, match.end)), -1,
-                )
-            )  # fmt: skip
+            key = _key(words, match.entry, semantic, long_forms)
+            label = labels.get((match.start, match.end))
+            found.append(Found(semantic, match.start, match.end, words, key, match.entry, label, -1))
     for one in sorted(found, key=lambda one: (one.start, -one.end)):
         one.sentence = bisect_right(starts, one.start) - 1
         sentence = sentences[one.sentence]
@@ -190,11 +179,6 @@ def _head(matches: list[Match]) -> Entry | None:
     return max(matches, key=lambda m: (m.end - m.start, m.start)).entry if matches else None
 
 
-def _long_entry(words: str, semantic: Semantic, long_forms: dict[str, str]) -> Entry | None:
-    name = long_forms.get(words, words)
-    return lexicon().lookup(name, semantic)
-
-
 def _key(words: str, entry: Entry | None, semantic: Semantic, long_forms: dict[str, str]) -> str:
     """What two surface forms of one concept share: the concept's name, or the plain words."""
     if words in long_forms:
@@ -205,4 +189,6 @@ def _key(words: str, entry: Entry | None, semantic: Semantic, long_forms: dict[s
 
 def bare(words: str) -> str:
     """Lower case, white space squeezed, without articles and degrees: "A severe skin rash" → "skin rash"."""
-    return _MODIFIERS.sub("", " ".join(words.lower().split()))
+    split = words.lower().split()
+    first = next((number for number, word in enumerate(split) if word not in _DEGREES), max(0, len(split) - 1))
+    return " ".join(split[first:])

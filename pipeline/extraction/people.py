@@ -65,7 +65,7 @@ def find(document: Document) -> list[Person]:
 
 
 def _assign(document: Document, candidates: Sequence[Candidate]) -> list[frozenset[int]]:
-    """For each sentence the numbers of the patients it is about; a sentence that says nothing follows the one before."""
+    """For each sentence the numbers of the patients it is about; one that does not say follows the one before."""
     everyone = frozenset(range(len(candidates)))
     introduced = [[*c.age_evidence, *c.sex_evidence] for c in candidates]
     members: list[frozenset[int]] = []

@@ -10,17 +10,26 @@ from typing import Literal, NamedTuple
 
 from pipeline.extraction.document import Found, Sentence
 
-LinkKind = Literal["induced", "cause", "weak", "temporal", "loose", "indication"]
+LinkKind = Literal["stated", "induced", "cause", "weak", "temporal", "loose", "indication"]
+"""``stated``: the pair classifier says so; the others are named after the cue between drug and disorder."""
 _FORWARD: dict[str, LinkKind] = {
-    "induced:forward": "induced", "cause:forward": "cause", "weak:forward": "weak", "weak:both": "weak", "temporal:forward": "temporal",
+    "induced:forward": "induced",
+    "cause:forward": "cause",
+    "weak:forward": "weak",
+    "weak:both": "weak",
+    "temporal:forward": "temporal",
     "onset:after": "temporal",
-}  # fmt: skip
+}
 _BACKWARD: dict[str, LinkKind] = {
-    "cause:backward": "cause", "weak:backward": "weak", "weak:both": "weak", "temporal:backward": "temporal", "loose:backward": "loose",
-}  # fmt: skip
-
+    "cause:backward": "cause",
+    "weak:backward": "weak",
+    "weak:both": "weak",
+    "temporal:backward": "temporal",
+    "loose:backward": "loose",
+}
 _INDICATION = re.compile(
-    r"^\W*(?:\w+\W+){0,3}?(?:for|to treat|in the treatment of|for the treatment of|because of|for treatment of|against|to control)\W+(?:\w+\W+){0,4}$"
+    r"^\W*(?:\w+\W+){0,3}?"
+    r"(?:for|to treat|(?:in|for) (?:the )?treatment of|because of|against|to control)\W+(?:\w+\W+){0,4}$"
 )
 _TREATED = re.compile(
     r"\b(?:treated|managed|treatment|therapy|controlled|prescribed|received|started|given|taking|on)\b"
@@ -58,13 +67,12 @@ def _forward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> Ite
     if disorder.start - drug.end > _REACH:
         return
     for cue in sentence.cues:
-        if (
-            drug.end <= cue.start
-            and cue.end <= disorder.start
-            and _reaches(sentence, drug, cue.start, cue.end, disorder)
-        ):
-            if cue.kind in _FORWARD and (cue.kind != "induced:forward" or cue.start - drug.end <= 1):
-                yield Link(_FORWARD[cue.kind], drug, disorder, (cue.start, cue.end))
+        if cue.kind not in _FORWARD or not drug.end <= cue.start <= cue.end <= disorder.start:
+            continue
+        if cue.kind == "induced:forward" and cue.start - drug.end > 1:
+            continue
+        if _reaches(sentence, drug, cue.start, cue.end, disorder):
+            yield Link(_FORWARD[cue.kind], drug, disorder, (cue.start, cue.end))
     between = text[drug.end : disorder.start]
     if len(between) < 60 and _INDICATION.match(between):
         yield Link("indication", drug, disorder, (drug.end, disorder.start))
@@ -75,13 +83,10 @@ def _backward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> It
     if drug.start - disorder.end > _REACH:
         return
     for cue in sentence.cues:
-        if (
-            disorder.end <= cue.start
-            and cue.end <= drug.start
-            and _reaches(sentence, disorder, cue.start, cue.end, drug)
-        ):
-            if cue.kind in _BACKWARD:
-                yield Link(_BACKWARD[cue.kind], drug, disorder, (cue.start, cue.end))
+        if cue.kind not in _BACKWARD or not disorder.end <= cue.start <= cue.end <= drug.start:
+            continue
+        if _reaches(sentence, disorder, cue.start, cue.end, drug):
+            yield Link(_BACKWARD[cue.kind], drug, disorder, (cue.start, cue.end))
     if drug.start - disorder.end < 80 and _TREATED.search(text, disorder.end, drug.start):
         yield Link("indication", drug, disorder, (disorder.end, drug.start))
 

@@ -24,8 +24,8 @@ _SHARE = re.compile(
     r"\d\s?(?:%|per ?cent)(?:\s?[~–-]\s?\d+\s?%)? (?:of|in) |\b\d+ of (?:the )?\d+ (?:patients|cases)|\b1 in \d"
 )
 _PERSON = re.compile(
-    r"\b\d{1,3}(?:\.\d)?[\s-]*(?:years?|yrs?|y|months?|weeks?|days?)[\s-]*(?:old|of age)\b|\byears? old\b|\baged? (?:of )?\d"
-    r"|\b\d\d?[\s-]?(?:yo|y/o)\b",
+    r"\b\d{1,3}(?:\.\d)?[\s-]*(?:years?|yrs?|y|months?|weeks?|days?)[\s-]*(?:old|of age)\b"
+    r"|\byears? old\b|\baged? (?:of )?\d|\b\d\d?[\s-]?(?:yo|y/o)\b",
     re.IGNORECASE,
 )
 _PLURAL = re.compile(r"\b(?:patients|cases|subjects|children|women|men|individuals|adults|users)\b", re.IGNORECASE)

@@ -15,8 +15,8 @@ from pipeline.extraction.features import MARK
 from pipeline.records import Mention, Span
 from pipeline.terminology import lexicon
 
-_TRUSTED = ("age", "sex")
-"""Types whose patterns were right more often than not where the tagger marked nothing (docs/accuracy.md)."""
+_TRUSTED = {f"{MARK}B-{kind}": kind for kind in ("age", "sex")}
+"""The marks of types whose patterns were right more often than not where the tagger marked nothing (docs/accuracy.md)."""
 
 
 class Reading(NamedTuple):
@@ -104,11 +104,11 @@ def find(text: str, sentences: Sequence[Span] | None = None) -> list[Mention]:
 
 def _marked(tokens: Sequence[Span], marks: Sequence[Sequence[str]]) -> Iterator[tuple[str, int, int]]:
     """What patterns of trusted types mark in a sentence."""
-    for kind in _TRUSTED:
-        first = None
-        for number, names in enumerate([*marks, []]):
-            if first is not None and f"{MARK}I-{kind}" not in names:
-                yield kind, tokens[first][0], tokens[number - 1][1]
-                first = None
-            if f"{MARK}B-{kind}" in names:
-                first = number
+    for number, names in enumerate(marks):
+        for name in names:
+            kind = _TRUSTED.get(name)
+            if kind:
+                last = number
+                while last + 1 < len(marks) and f"{MARK}I-{kind}" in marks[last + 1]:
+                    last += 1
+                yield kind, tokens[number][0], tokens[last][1]

@@ -210,12 +210,11 @@ class Tagger:
 def spans(labels: Sequence[str], tokens: Sequence[Span]) -> list[tuple[str, int, int]]:
     """``(type, start, end)`` of each stretch that the labels mark."""
     found: list[tuple[str, int, int]] = []
-    for label, (start, end) in zip(labels, tokens, strict=True):
-        mark, _, kind = label.partition("-")
-        if mark == "B":
-            found.append((kind, start, end))
-        elif mark == "I":
-            found[-1] = (kind, found[-1][1], end)
+    for number, label in enumerate(labels):
+        if label != "O":
+            start, end = tokens[number]
+            mark, _, kind = label.partition("-")
+            found.append((kind, start, end) if mark == "B" else (kind, found.pop()[1], end))
     return found
 
 

@@ -16,7 +16,7 @@ from pipeline.records import Mention, Span
 from pipeline.terminology import lexicon
 
 _TRUSTED = {f"{MARK}B-{kind}": kind for kind in ("age", "sex")}
-"""The marks of types whose patterns were right more often than not where the tagger marked nothing (docs/accuracy.md)."""
+"""Types whose patterns were mostly right where the tagger marked nothing (docs/accuracy.md), by mark."""
 
 
 class Reading(NamedTuple):

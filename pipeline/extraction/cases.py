@@ -10,7 +10,7 @@ from pipeline.extraction import conditions, course, exposures, onset, people, ro
 from pipeline.extraction.candidates import Candidate, candidates
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Sentence, bare
-from pipeline.extraction.groups import TOLD, Group, codings, verbatim
+from pipeline.extraction.groups import SIGNS, TOLD, Group, codings, verbatim
 from pipeline.extraction.groups import evidence as spans
 from pipeline.extraction.groups import name as naming
 from pipeline.extraction.people import Person
@@ -52,7 +52,7 @@ def _case(document: Document, number: int, person: Person, persons: int) -> Case
     everything = candidates(document, [s for s in sentences if s.zone != "apart"], story)
     drugs = _unite([c for c in everything if c.semantic == "drug"], document)
     disorders = _unite([c for c in everything if c.semantic == "disorder"], document)
-    reactions, suspects = _choose(disorders, drugs)
+    reactions, suspects = _choose(disorders, drugs, story)
     case = Case(case_id=f"{document.report.report_id}-{number}", report_id=document.report.report_id)
     case.patient = Patient(age=person.age, sex=person.sex, ethnicity=person.ethnicity)
     ids = {id(group): f"drug-{n}" for n, group in enumerate(_told(drugs, document, suspects), 1)}
@@ -95,19 +95,19 @@ def _same(left: frozenset[str], right: frozenset[str]) -> bool:
 # --- choosing -----------------------------------------------------------------------------------------------------
 
 
-def _choose(disorders: list[Group], drugs: list[Group]) -> tuple[list[Group], list[Group]]:
+def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) -> tuple[list[Group], list[Group]]:
     """Reactions and suspects; where one side is sure, the best of the other needs less to count."""
     best_reaction = max((g.score for g in disorders), default=0.0)
     best_drug = max((g.score for g in drugs), default=0.0)
     reactions = _reactions(
-        disorders, min(REACTION, best_reaction) if best_drug >= SURE and best_reaction >= PARTNER else REACTION
+        disorders, min(REACTION, best_reaction) if best_drug >= SURE and best_reaction >= PARTNER else REACTION, story
     )
     if not reactions:
         return [], []
     return reactions, _suspects(drugs, min(SUSPECT, best_drug) if best_drug >= PARTNER else SUSPECT)
 
 
-def _reactions(disorders: list[Group], least: float) -> list[Group]:
+def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> list[Group]:
     """The reactions: the best, and others that stand on their own.
 
     What is likely but does not stand on its own is taken for a sign of the best reaction that explains it, or of the
@@ -117,7 +117,7 @@ def _reactions(disorders: list[Group], least: float) -> list[Group]:
     chosen: list[Group] = []
     for group in likely:
         home = next((c for c in chosen if _explained(group, c)), None)
-        if home is None and chosen and not _stands_alone(group):
+        if home is None and chosen and not _stands_alone(group, chosen, story):
             home = chosen[0]
         if home is not None:
             home.members += group.members
@@ -131,12 +131,22 @@ def _reactions(disorders: list[Group], least: float) -> list[Group]:
     return sorted(chosen, key=lambda g: -g.score)
 
 
-def _stands_alone(group: Group) -> bool:
-    """Is it a diagnosis which the text itself ties to a drug?"""
-    return group.score >= SECOND and any(
-        m.entry is not None and m.entry.kind == "disorder" and (m.features["cause link"] or m.features["induced link"])
-        for m in group.members
-    )
+def _stands_alone(group: Group, chosen: Sequence[Group], story: Sequence[Event]) -> bool:
+    """Is it a diagnosis which the text ties to a drug, or which took another course than the ones before it?"""
+    diagnoses = [m for m in group.members if m.entry is not None and m.entry.kind not in SIGNS]
+    if not diagnoses:
+        return False
+    if group.score >= SECOND and any(m.features["cause link"] or m.features["induced link"] for m in diagnoses):
+        return True
+    own = _ended(group, story)
+    return own is not None and all(_ended(other, story) not in (None, own) for other in chosen)
+
+
+def _ended(group: Group, story: Sequence[Event]) -> str | None:
+    """The outcome that the story tells of this very group by name, if it tells one."""
+    named = [event for event in story if group.keys & set(event.disorders)]
+    ended, _ = course.outcome(named, group.keys, ())
+    return None if ended == "unknown" else ended
 
 
 def _explained(sign: Group, diagnosis: Group) -> bool:

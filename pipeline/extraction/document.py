@@ -20,6 +20,7 @@ from pipeline.terminology import Entry, Match, lexicon
 Semantic = Literal["drug", "disorder"]
 
 _LOOSE_WORDS = 4
+_LOOSE = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "loose_words.tsv", 1))
 LIST = re.compile(r"\s*(?:\([^)]{0,25}\))?\s*(?:,|/|\+|,?\s*(?:and|or|plus|and/or|with|as well as))\s*", re.IGNORECASE)
 """What stands between two items of one list: "A, B (C) and D"."""
 _DISORDER_TYPES = {"reaction", "indication", "condition"}
@@ -166,12 +167,13 @@ def _place(
 
 def _is_loose(mention: Mention, inside: list[Match]) -> bool:
     """Does a tagged span hold so much beside the known names in it that the names say it better?"""
+    words = mention.text.lower().split()
+    if not _LOOSE.isdisjoint(words):
+        return True
     if not inside:
         return False
-    rest = len(mention.text.split()) - sum(
-        len(mention.text[m.start - mention.start : m.end - mention.start].split()) for m in inside
-    )
-    return len({m.entry.name for m in inside}) > 1 or rest > _LOOSE_WORDS
+    known = sum(len(mention.text[m.start - mention.start : m.end - mention.start].split()) for m in inside)
+    return len({m.entry.name for m in inside}) > 1 or len(words) - known > _LOOSE_WORDS
 
 
 def _head(matches: list[Match]) -> Entry | None:

@@ -201,7 +201,7 @@ def _reaction(
 ) -> Reaction:
     zones = {sentence.index: sentence.zone for sentence in document.sentences}
     own = group.told(zones)
-    best = max(group.members, key=lambda m: (m.score, m.entry is not None))
+    best = group.best
     others = {key for g in reactions if g is not group for key in g.keys}
     ended, evidence = course.outcome(story, group.keys, others)
     reaction = Reaction(

@@ -96,12 +96,13 @@ _PRONOUN_AFTER = re.compile(
 )
 _CONSEQUENCE = re.compile(r";|, (?:and|but|so|therefore|whereupon|prompting|leading|which)\b")
 _DELIBERATE = re.compile(r"challeng|provocation|provoked", re.IGNORECASE)
+_AGAIN = re.compile(r"[^,;.]*\b(?:again|once more|(?:a|the|for the) second time)\b", re.IGNORECASE)
 _LONG_AFTER = re.compile(r"\b(?:months?|years?)\s+(?:later|after|thereafter|afterwards?)\b", re.IGNORECASE)
 _RENEWED = re.compile(
     r"^[^.;,]{0,25}?\s(?:after|with|on|upon|when|whenever|following|during|once|each time|every time|in response to)\s",
     re.IGNORECASE,
 )
-_CAUSE_OF_DEATH = re.compile(r"^.{0,40}?\b(?:of|from|due to|because of|secondary to|as a result of)\s", re.IGNORECASE)
+_CAUSE_OF_DEATH = re.compile(r".{0,40}?\b(?:of|from|due to|because of|secondary to|as a result of)\s", re.IGNORECASE)
 
 
 @dataclass(slots=True, frozen=True)
@@ -179,7 +180,7 @@ def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
     disorders = sentence.of("disorder")
     for cue in events:
         family, _, side = cue.kind.partition(":")
-        if any(_holds(other, cue) for other in idle):
+        if family not in ("tolerated", "norecur") and any(_holds(other, cue) for other in idle):
             continue
         if family != "restart" and any(_holds(other, cue) and _rules(other, family) for other in events):
             continue
@@ -237,6 +238,8 @@ def _negated(text: str, sentence: Sentence, cue: Cue) -> bool:
 def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) -> Event | None:
     kind, side, cue = raw
     despite = False
+    if kind == "start" and _AGAIN.match(text, max(sentence.start, cue.start - 12), min(cue.end + 60, sentence.end)):
+        kind = "restart"
     if kind in _DRUG_EVENTS:
         drugs = _drugs(text, sentence, cue, side)
         if drugs is None or (not drugs and kind in _NEEDS_OBJECT and not _refers(text, sentence, cue, side)):
@@ -272,8 +275,7 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) ->
     underlying = bool(disorders) and all(key in before for key in disorders)
     if kind == "recur" and any(m.key in disorders and m.assertion == "negated" for m in sentence.of("disorder")):
         kind = "norecur"
-    if not disorders or underlying:
-        underlying = underlying or _of_disease(text, sentence, cue, kind)
+    underlying = underlying or _of_disease(text, sentence, cue, kind, reach=12 if disorders else 30)
     return Event(kind, sentence.index, cue.start, cue.end, drugs, disorders, (), cue.start, underlying)
 
 
@@ -351,7 +353,14 @@ def _nearest(text: str, cues: Sequence[Cue], cue: Cue, backward: bool) -> Cue | 
     if backward:
         fit = [one for one in cues if 0 <= cue.start - one.end <= _NEAR and _one_clause(text, one.end, cue.start)]
     else:
-        fit = [one for one in cues if 0 <= one.start - cue.end <= _NEAR and _one_clause(text, cue.end, one.start)]
+        fit = [
+            one
+            for one in cues
+            if cue.end < one.end
+            and one.start - cue.end <= _NEAR
+            and _one_clause(text, cue.end, one.start)
+            and one.start > cue.start
+        ]
     return min(fit, key=lambda one: _gap(one, cue), default=None)
 
 
@@ -414,13 +423,13 @@ def _renewed(text: str, sentence: Sentence, cue: Cue) -> tuple[str, ...]:
     return tuple(one.key for one in first)
 
 
-def _of_disease(text: str, sentence: Sentence, cue: Cue, kind: str) -> bool:
+def _of_disease(text: str, sentence: Sentence, cue: Cue, kind: str, reach: int) -> bool:
     """Is a word for the illness under treatment the subject of the event, or what its noun is of?"""
     words = sentence.cued("disease")
     if kind == "fatal":
         cause = _CAUSE_OF_DEATH.match(text, cue.start, min(cue.end + 60, sentence.end))
         return cause is not None and any(0 <= one.start - cause.end() <= 40 for one in words)
-    if any(0 <= cue.start - one.end <= 30 and _one_clause(text, one.end, cue.start) for one in words):
+    if any(0 <= cue.start - one.end <= reach and _one_clause(text, one.end, cue.start) for one in words):
         return True
     return _governs(text, cue) and any(0 <= one.start - cue.end <= 25 for one in words)
 
@@ -477,7 +486,8 @@ def course(
     """Dechallenge, rechallenge and action taken for one drug and one reaction.
 
     ``drug`` and ``reaction`` are the keys of the two concepts.  An event that names drugs is about those, one that
-    names none is about the suspects.  ``others`` are keys of the other reactions: what happens to those alone does not count.
+    names none is about the suspects.  ``others`` are keys of the other reactions: what happens to those alone does not
+    count.
     """
     result = Course()
     happened = [e for e in story if e.kind in _DRUG_EVENTS and _to_drug(e, drug, story)]
@@ -485,17 +495,26 @@ def course(
     begin = _begin(story, reaction)
     ends = [e for e in happened if e.kind in ("stop", "switch", "reduce")]
     ends = [e for e in ends if e.when >= begin] or ends
-    restarts = [e for e in happened if e.kind == "restart"] + [
-        e for e in course_of_it
-        if e.kind in ("recur", "norecur", "tolerated") and set(e.drugs) & set(drug)
-        and (any(x.when < e.when for x in ends) or any(x.kind in _BETTER and x.when < e.when for x in course_of_it))
-    ]  # fmt: skip
-    restarts.sort(key=lambda e: e.when)
+    restarts = _restarts(happened, ends, course_of_it, drug)
     taken = {e.sentence for e in story if set(e.drugs) & set(drug)}
     _rechallenge(result, ends, restarts, happened, course_of_it, taken)
     _dechallenge(result, ends, restarts, course_of_it, story, drug)
-    _action(result, ends, restarts, happened, taken, *outcome(story, reaction, others))
+    resumed = _restarts(happened, ends, [e for e in story if e.kind in _REACTION_EVENTS], drug)
+    _action(result, ends, resumed, happened, taken, *outcome(story, reaction, others))
     return result
+
+
+def _restarts(
+    happened: Sequence[Event], ends: Sequence[Event], course_of_it: Sequence[Event], drug: Collection[str]
+) -> list[Event]:
+    """Re-exposures: told as such, or by what followed the drug after it was stopped or the reaction was over."""
+    again = [e for e in happened if e.kind == "restart"]
+    for event in course_of_it:
+        if event.kind in ("recur", "norecur", "tolerated") and set(event.drugs) & set(drug):
+            over = any(e.when < event.when for e in ends)
+            if over or any(e.kind in _BETTER and e.when < event.when for e in course_of_it):
+                again.append(event)
+    return sorted(again, key=lambda e: e.when)
 
 
 def _dechallenge(
@@ -577,7 +596,7 @@ def _action(
     reduce = next((e for e in ends if e.kind == "reduce"), None)
     going_on = next((e for e in happened if e.kind == "continue"), None)
     once = next((e for e in happened if e.kind in ("overdose", "single") and e.sentence in taken), None)
-    again = next(iter(restarts), None)
+    again = next((e for e in restarts if stop is not None or e.kind == "restart"), None)
     if stop is not None or again is not None:
         resumed = again is not None and (stop is None or stop.when < again.when) and not again.deliberate
         result.action = "interrupted" if resumed else "withdrawn"

@@ -47,10 +47,15 @@ _PASSIVE = re.compile(r"\b(?:was|were|been|being|is|are|be)\b[^,;.]{0,25}$", re.
 _OF = re.compile(r"\s*(?:of|with|by|,|\()?\s*")
 _TRANSITIVE = re.compile(r"\s+(?:of|in|from|to|the|his|her|their|both|all|any)\b", re.IGNORECASE)
 _SUBORDINATE = re.compile(
-    r"\b(?:after|following|upon|on|with|by|once|when|whenever|since|as soon as|despite|in spite of|notwithstanding|"
-    r"because of|due to|until|till|under|during|through|each time|every time|even after|even though|although|"
-    r"(?:days?|hours?|weeks?|months?|minutes?) (?:after|of|post|from|following))\b[^,;.]{0,60}$",
+    r"\b(?:(?:after|following|upon|once|when|whenever|since|as soon as|despite|in spite of|notwithstanding|because of|"
+    r"due to|until|till|each time|every time|even after|even though|although|"
+    r"(?:days?|hours?|h|weeks?|months?|minutes?) (?:of|post|from|off))\b[^,;.]{0,60}"
+    r"|(?:with|by|on|under|during|through)\b(?:(?!\band\b)[^,;.]){0,60})$",
     re.IGNORECASE,
+)
+_SUBORDINATING = re.compile(r"(?:after|while|once|upon|when|under|despite|during|following)\b", re.IGNORECASE)
+_EXCEPT = re.compile(
+    r"\b(?:except(?: for)?|excluding|other than|apart from|aside from|save)\s+(?:the\s+)?$", re.IGNORECASE
 )
 _DESPITE = re.compile(
     r"\b(?:despite|in spite of|notwithstanding|even after|even though|although|regardless of|irrespective of)\b"
@@ -58,6 +63,8 @@ _DESPITE = re.compile(
     re.IGNORECASE,
 )
 _UNTIL = re.compile(r"\b(?:until|till)\b[^.;,]{0,60}$", re.IGNORECASE)
+_NOT_UNTIL = re.compile(r"[^.;,]{0,12}?\suntil\b", re.IGNORECASE)
+_RESOLVES = re.compile(r"resolv|recover|disappear|subside|return|abate|normal|clear", re.IGNORECASE)
 _BEFORE = re.compile(r"\b(?:before|prior to|without)\b[^.;,]{0,40}$", re.IGNORECASE)
 _HYPOTHETICAL = re.compile(
     r"\b(?:should|must|may|might|would|can|cannot|if|to avoid|avoid|consider(?:ed|ing)?|plan(?:ned|s)? to|"
@@ -96,6 +103,11 @@ _PRONOUN_AFTER = re.compile(
 )
 _CONSEQUENCE = re.compile(r";|, (?:and|but|so|therefore|whereupon|prompting|leading|which)\b")
 _DELIBERATE = re.compile(r"challeng|provocation|provoked", re.IGNORECASE)
+_OBJECT = re.compile(
+    r"\s+(?:(?:the|her|his|their|on|oral|long-term|low-dose|high-dose|maintenance|daily|same|dose|of)\s+)*"
+    r"(?!to\b|despite\b|until\b|for\b|after\b|in\b|at\b|over\b|and\b|with\b|without\b|during\b|as\b)\w",
+    re.IGNORECASE,
+)
 _AGAIN = re.compile(r"[^,;.]*\b(?:again|once more|(?:a|the|for the) second time)\b", re.IGNORECASE)
 _LONG_AFTER = re.compile(r"\b(?:months?|years?)\s+(?:later|after|thereafter|afterwards?)\b", re.IGNORECASE)
 _RENEWED = re.compile(
@@ -120,7 +132,7 @@ class Event:
     drugs: tuple[str, ...] = ()
     disorders: tuple[str, ...] = ()
     instead: tuple[str, ...] = ()
-    """Drugs taken up in place of the one that was stopped."""
+    """Drugs taken up in place of the one that was stopped, or left as they were."""
     when: float = -1.0
     underlying: bool = False
     """Does it happen to the illness under treatment, or to one the patient had before?"""
@@ -242,16 +254,20 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) ->
         kind = "restart"
     if kind in _DRUG_EVENTS:
         drugs = _drugs(text, sentence, cue, side)
+        if kind == "continue" and side == "after" and not _OBJECT.match(text, cue.end):
+            return None
         if drugs is None or (not drugs and kind in _NEEDS_OBJECT and not _refers(text, sentence, cue, side)):
             return None
         instead: tuple[str, ...] = ()
+        if not drugs:
+            instead = tuple(one.key for one in sentence.of("drug") if _spared(text, sentence, one))
         if kind == "switch":
             rest = [
                 one.key
                 for one in sentence.of("drug")
                 if one.key not in drugs and cue.start < one.start < cue.end + _NEAR
             ]
-            instead = tuple(dict.fromkeys(rest))
+            instead += tuple(dict.fromkeys(rest))
         if kind in ("stop", "reduce", "switch"):
             despite = bool(_DESPITE.search(text, max(sentence.start, cue.start - 80), cue.start))
         lead = text[max(sentence.start, cue.start - 60) : cue.start]
@@ -273,6 +289,8 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) ->
     disorders = _disorders(text, sentence, cue, side)
     drugs = _renewed(text, sentence, cue) if kind in ("recur", "norecur", "tolerated", "repeat") else ()
     underlying = bool(disorders) and all(key in before for key in disorders)
+    if kind == "persist" and _RESOLVES.search(text, cue.start, cue.end) and _NOT_UNTIL.match(text, cue.end):
+        kind = "resolve"
     if kind == "recur" and any(m.key in disorders and m.assertion == "negated" for m in sentence.of("disorder")):
         kind = "norecur"
     underlying = underlying or _of_disease(text, sentence, cue, kind, reach=12 if disorders else 30)
@@ -281,7 +299,7 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) ->
 
 def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...] | None:
     """Keys of the drugs an event happens to; ``None`` where it happens to something that is no medicine."""
-    mentions = [one for one in sentence.of("drug") if one.assertion != "family"]
+    mentions = [one for one in sentence.of("drug") if one.assertion != "family" and not _spared(text, sentence, one)]
     backward = _backward(text, sentence, cue, side, mentions)
     chosen = _members(text, cue, mentions, backward)
     named = _gap(chosen[0], cue) if chosen else _NEAR + 1
@@ -293,6 +311,11 @@ def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...
     if generic is not None and at_large <= named and not _touches(text, generic, chosen):
         return ()
     return tuple(dict.fromkeys(one.key for one in chosen))
+
+
+def _spared(text: str, sentence: Sentence, one: Found) -> bool:
+    """Is a drug left out of what happens to all others ("all drugs except aspirin")?"""
+    return bool(_EXCEPT.search(text, max(sentence.start, one.start - 25), one.start))
 
 
 def _refers(text: str, sentence: Sentence, cue: Cue, side: str) -> bool:
@@ -456,7 +479,7 @@ def _ordered(text: str, sentence: Sentence, told: Sequence[Event]) -> list[Event
             continue
         last = result[earlier[-1]]
         lead = text[last.end : event.start]
-        if not _SUBORDINATE.search(lead) and not event.despite:
+        if not (_SUBORDINATE.search(lead) or _SUBORDINATING.match(text, event.start) or event.despite):
             continue
         if _UNTIL.search(lead) and last.kind in _WORSE:
             result[earlier[-1]] = replace(last, kind="improve", when=event.start + 0.5)
@@ -500,7 +523,7 @@ def course(
     _rechallenge(result, ends, restarts, happened, course_of_it, taken)
     _dechallenge(result, ends, restarts, course_of_it, story, drug)
     resumed = _restarts(happened, ends, [e for e in story if e.kind in _REACTION_EVENTS], drug)
-    _action(result, ends, resumed, happened, taken, *outcome(story, reaction, others))
+    _action(result, ends, resumed, happened, taken, begin, *outcome(story, reaction, others))
     return result
 
 
@@ -589,12 +612,13 @@ def _spans(*told: Event) -> Evidence:
 
 def _action(
     result: Course, ends: Sequence[Event], restarts: Sequence[Event], happened: Sequence[Event],
-    taken: Collection[int], ended: Outcome, death: Evidence,
+    taken: Collection[int], begin: float, ended: Outcome, death: Evidence,
 ) -> None:  # fmt: skip
     """What was done with the drug (ICH E2B(R3) G.k.8), and the dechallenge where nothing could be or was stopped."""
     stop = next((e for e in ends if e.kind in ("stop", "switch")), None)
     reduce = next((e for e in ends if e.kind == "reduce"), None)
     going_on = next((e for e in happened if e.kind == "continue"), None)
+    raised = next((e for e in happened if e.kind == "increase" and e.when >= begin >= 0), None)
     once = next((e for e in happened if e.kind in ("overdose", "single") and e.sentence in taken), None)
     again = next((e for e in restarts if stop is not None or e.kind == "restart"), None)
     if stop is not None or again is not None:
@@ -605,6 +629,8 @@ def _action(
             result.dechallenge, result.dechallenge_evidence = "positive", result.rechallenge_evidence
     elif reduce is not None:
         result.action, result.action_evidence = "reduced", [reduce.span]
+    elif raised is not None and going_on is None:
+        result.action, result.action_evidence = "increased", [raised.span]
     elif going_on is not None:
         result.action, result.action_evidence = "unchanged", [going_on.span]
         result.dechallenge, result.dechallenge_evidence = "not_done", [going_on.span]

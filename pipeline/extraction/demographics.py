@@ -22,7 +22,7 @@ from pipeline.records import AgeUnit, Evidence, Sex, Span
 Kind = Literal["age", "sex", "ethnicity", "population"]
 
 
-# What makes a colour or a nation an ethnicity: the person or the descent it is of ("white" also goes with matter, cells).
+# What makes a colour or a nation an ethnicity: the person or descent it is of ("white" also goes with matter, cells).
 _OF_A_PERSON = re.compile(
     r"(?:[\s,-]+(?!(?:in|of|on|with|and|from|by|for|to|the|an?|at|blood|matter|cells?|who|was|were|is)\b)[\w'-]+){0,3}?[\s,-]+"
     r"(?:m[ae]n|wom[ae]n|males?|females?|boys?|girls?|patients?|child(?:ren)?|infants?|neonates?|newborns?|bab(?:y|ies)|"

@@ -21,6 +21,7 @@ _BEFORE_DRUG = 25  # code points between an amount and the drug it precedes: "40
 _BORDER = re.compile(
     r"[;:]\s|\.\s|\b(?:but|while|whereas|although|however)\b|,\s+(?:and|he|she|it|we|they|which)\b", re.IGNORECASE
 )
+_APART = re.compile(rf"{_BORDER.pattern}|\b(?:with|without|plus|and)\b", re.IGNORECASE)
 _NOT_BEFORE = re.compile(
     r"[,;()]|\b(?:and|to|then|followed|with|plus|or|in|as|for|was|were|due|because)\b", re.IGNORECASE
 )
@@ -232,7 +233,9 @@ class _Reader:
                 return after[0]
         if before:
             return before[-1]
-        return after[0] if after and not _BORDER.search(self.text, amount.end, after[0].start) else None
+        if after and not _APART.search(self.text[amount.end : after[0].start]):
+            return after[0]
+        return None
 
     def _topic(self, sentence: Sentence) -> str | None:
         """The drug that a sentence without one goes on about: the last one of the patient named before it."""

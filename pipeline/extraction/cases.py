@@ -6,7 +6,7 @@ Does not belong here: reading the text (``document``), weighing concepts (``cand
 
 from collections.abc import Sequence
 
-from pipeline.extraction import conditions, course, exposures, onset, people, roles
+from pipeline.extraction import conditions, course, drug_groups, exposures, onset, people, roles
 from pipeline.extraction.candidates import Candidate, candidates
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Sentence, bare
@@ -25,11 +25,11 @@ from pipeline.records import (
 )  # fmt: skip
 
 # Probabilities from which a concept counts; chosen by cross-validation on the training reports.
-SUSPECT = 0.4
-REACTION = 0.5
+SUSPECT = 0.3
+REACTION = 0.4
 SECOND = 0.7
 SIGN = 0.1
-SURE = 0.7
+SURE = 0.5
 """One side is sure."""
 PARTNER = 0.2
 MATE = 0.3
@@ -77,11 +77,27 @@ def _unite(concepts: list[Candidate], document: Document) -> list[Group]:
     for concept in sorted(concepts, key=lambda c: (-c.score, c.mentions[0].start)):
         words = _content(concept.key)
         home = next((g for g in groups if any(_same(words, _content(m.key)) for m in g.members)), None)
+        home = home or _class_member(concept, concepts, groups)
         if home is None:
             groups.append(Group([concept], concept.score))
         else:
             home.members.append(concept)
     return groups
+
+
+def _class_member(concept: Candidate, concepts: Sequence[Candidate], groups: Sequence[Group]) -> Group | None:
+    """The group of the only told member of a class ("the statin"), or of the class of an only member."""
+    if concept.semantic != "drug":
+        return None
+    if concept.entry is not None and concept.entry.kind == "class":
+        others = [c for c in concepts if concept.key in drug_groups.classes_of(c.key)]
+        return next((g for g in groups if len(others) == 1 and others[0] in g.members), None)
+    for group in groups:
+        head = group.members[0]
+        if head.entry is not None and head.entry.kind == "class" and head.key in drug_groups.classes_of(concept.key):
+            if sum(head.key in drug_groups.classes_of(c.key) for c in concepts) == 1:
+                return group
+    return None
 
 
 def _content(name: str) -> frozenset[str]:
@@ -102,7 +118,7 @@ def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) 
     reactions = _reactions(
         disorders, min(REACTION, best_reaction) if best_drug >= SURE and best_reaction >= PARTNER else REACTION, story
     )
-    if not reactions:
+    if not reactions or (best_drug < PARTNER and any(m.features.get("cleared") for g in drugs for m in g.members)):
         return [], []
     return reactions, _suspects(drugs, min(SUSPECT, best_drug) if best_drug >= PARTNER else SUSPECT)
 

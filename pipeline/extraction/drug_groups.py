@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from pipeline.extraction.numbers import table
+from pipeline.terminology import Entry
 
 
 class Class(NamedTuple):
@@ -72,3 +73,11 @@ def rescues(name: str) -> bool | None:
 def uses(name: str) -> tuple[str, ...]:
     """Beginnings of the ICD-10 codes (lower case) or of words of the disorders that the drug is usually given for."""
     return tuple(sorted({u for one in (name, *classes_of(name)) if one in classes() for u in classes()[one].use}))
+
+
+def treats(name: str, disorder: Entry | None) -> bool:
+    """Is the drug usually given for the disorder?"""
+    if disorder is None:
+        return False
+    codes = [coding.code.lower() for coding in disorder.codings if "icd-10" in coding.system]
+    return any(text.startswith(use) for use in uses(name) for text in (*codes, *disorder.name.split()))

@@ -17,6 +17,8 @@ TOLD: frozenset[Zone] = frozenset({"case", "summary"})
 _MAX_VERBATIM = 12
 SIGNS = frozenset({"sign", "laboratory", "event"})
 """Kinds of disorder that a diagnosis usually explains."""
+VAGUE = SIGNS | {"class"}
+"""Kinds that name a thing less well than others do."""
 
 
 @dataclass(slots=True)
@@ -43,7 +45,7 @@ class Group:
 
     @property
     def best(self) -> Candidate:
-        """The member that names the thing best: a known one before an unknown, a diagnosis before a sign, the likelier."""
+        """The member that names the thing best: a known one, an ingredient or a diagnosis, the likelier."""
         return max(
             self.members, key=lambda m: (m.entry is not None, m.entry is None or m.entry.kind not in SIGNS, m.score)
         )

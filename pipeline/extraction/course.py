@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from pipeline.extraction.cues import Cue
@@ -32,6 +33,8 @@ _NEGATED = {  # what an event becomes under a negation; the others then say noth
     "persist": "resolve", "recur": "norecur", "sequelae": "resolve",
 }  # fmt: skip
 
+_MOST_CUES = 80
+"""Event cues of one sentence that are looked at: what has more is no sentence, and reading it must stay linear."""
 _NEAR = 120
 _APART_REACH = 30
 _LONGEST_NAME = 4
@@ -188,7 +191,8 @@ def _underlying(sentences: Sequence[Sentence]) -> frozenset[str]:
 def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
     """The cues of a sentence that tell an event, with negations applied; the longest of those that overlap."""
     idle = sentence.cued("idle")
-    events = [cue for cue in sentence.cues if cue.kind.partition(":")[0] in _DRUG_EVENTS | _REACTION_EVENTS]
+    every = (cue for cue in sentence.cues if cue.kind.partition(":")[0] in _DRUG_EVENTS | _REACTION_EVENTS)
+    events = list(islice(every, _MOST_CUES))
     disorders = sentence.of("disorder")
     for cue in events:
         family, _, side = cue.kind.partition(":")
@@ -513,7 +517,9 @@ def course(
     count.
     """
     result = Course()
-    happened = [e for e in story if e.kind in _DRUG_EVENTS and _to_drug(e, drug, story)]
+    names = (e.start for e in story if e.kind in ("named", "headline") and set(e.drugs) & set(drug))
+    first = min(names, default=-1)
+    happened = [e for e in story if e.kind in _DRUG_EVENTS and _to_drug(e, drug, first)]
     course_of_it = [e for e in story if e.kind in _REACTION_EVENTS and _about(e, reaction, others)]
     begin = _begin(story, reaction)
     ends = [e for e in happened if e.kind in ("stop", "switch", "reduce")]
@@ -641,13 +647,12 @@ def _action(
             result.rechallenge = "not_done"
 
 
-def _to_drug(event: Event, drug: Collection[str], story: Sequence[Event]) -> bool:
+def _to_drug(event: Event, drug: Collection[str], first: int) -> bool:
     """Does an event happen to this drug? Without a named one, to those that the story has named by then."""
     if event.drugs:
         return bool(set(event.drugs) & set(drug))
     if set(event.instead) & set(drug):
         return False
-    first = min((e.start for e in story if e.kind in ("named", "headline") and set(e.drugs) & set(drug)), default=-1)
     return first <= event.end
 
 

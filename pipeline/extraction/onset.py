@@ -16,6 +16,8 @@ _FITTING = frozenset({"after", "later", "within", "day_number"})
 _ENDING = ("resolve", "improve", "discharge", "stop", "switch", "norecur", "tolerated", "fatal", "persist", "reduce")
 _STARTING = ("start", "ongoing")
 _LEAST = 3.0
+_MOST_TIMES = 40
+"""Times of one sentence that are looked at: what has more is a table."""
 _NEAR = 100
 _CLOSE = 60
 _LAST_DOSE = re.compile(r"\b(?:last|final|complet\w+|end of|finish\w*)\b", re.IGNORECASE)
@@ -38,7 +40,7 @@ def fill(
     scored: list[tuple[float, TimeExpression, Sentence]] = []
     previous: Sentence | None = None
     for sentence in told:
-        for time in times.find(document.text, sentence.start, sentence.end):
+        for time in times.find(document.text, sentence.start, sentence.end)[:_MOST_TIMES]:
             if time.iso and time.iso.startswith("P"):
                 value = _fit(document.text, sentence, previous, time, suspects, every)
                 if value > 0:

@@ -50,7 +50,7 @@ DECHALLENGES = [
     ("Imatinib was stopped, but the rash persisted.", "negative"),
     ("After withdrawal of imatinib the rash did not improve.", "negative"),
     ("Imatinib was discontinued without improvement of the rash.", "negative"),
-    ("Although imatinib was stopped, the rash progressively worsened. Ciclosporin was given and it resolved.", "negative"),
+    ("Although imatinib was stopped, the rash worsened. Ciclosporin was given and it resolved.", "negative"),
     # not stopped
     ("Imatinib was continued and the rash resolved.", "not_done"),
     ("The rash resolved without discontinuation of imatinib.", "not_done"),
@@ -76,7 +76,7 @@ RECHALLENGES = [
     ("Relapse of the rash occurred after resumption of the drug.", "positive"),
     ("When she took imatinib again, the rash recurred within hours.", "positive"),
     ("Rechallenge was positive.", "positive"),
-    ("The drug was reintroduced at a lower dose without recurrence, but at the full dose the rash recurred.", "positive"),
+    ("The drug was resumed at a lower dose without recurrence, but at the full dose the rash recurred.", "positive"),
     ("The rash recurred whenever she received imatinib.", "positive"),
     ("Imatinib was resumed without recurrence of the rash.", "negative"),
     ("Re-exposure to imatinib was well tolerated.", "negative"),

@@ -5,7 +5,7 @@ here: reactions, and what a drug is usually given for (``drug_groups``), which i
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
 from pipeline.extraction import drug_groups
@@ -46,6 +46,7 @@ _COMPLAINT = re.compile(
     r"|\bcomplain\w* of [^.;]*$",
     re.IGNORECASE,
 )
+_NAME = re.compile(r"(?:[^\W\d_][\w'’-]*\s?){1,6}")  # what a disorder unknown to the lexicon must look like
 _WINDOW = 70  # code points before a mention in which its introduction is looked for
 _FIRM = frozenset({"present", "historical", "possible"})
 _GENERAL = frozenset(
@@ -64,9 +65,13 @@ _GENERAL = frozenset(
 
 
 def fill(
-    document: Document, case: Case, drugs: Sequence[Group], disorders: Sequence[Group], reactions: Sequence[Group]
-) -> None:
-    """Add indications to the drugs (``drugs[i]`` is the group of ``case.drugs[i]``) and history to the patient."""
+    document: Document, case: Case, drugs: Sequence[Group], disorders: Sequence[Group], reactions: Sequence[Group],
+    sentences: Sequence[Sentence] | None = None,
+) -> None:  # fmt: skip
+    """Add indications to the drugs (``drugs[i]`` is the group of ``case.drugs[i]``) and history to the patient.
+
+    ``sentences`` are those about this patient; all, if not given.
+    """
     by_index = {sentence.index: sentence for sentence in document.sentences}
     reaction_keys = {key for g in reactions for key in g.keys}
     others = [g for g in disorders if not g.keys & reaction_keys]
@@ -81,17 +86,18 @@ def fill(
         ),
         default=None,
     )
+    introduced = {id(g) for g, own in told if _introduced(document, own, by_index)}
     indications: set[int] = set()
     for drug, group in zip(case.drugs, drugs, strict=True):
         suspect = drug.role in ("suspect", "interacting")
-        for chosen, own in _indications(document, group, told, drugs, by_index, onset, weigh=suspect):
+        for chosen, own in _indications(group, told, drugs, by_index, onset, introduced, weigh=suspect):
             drug.indications.append(_concept(chosen, own))
             if suspect:
                 indications.add(id(chosen))
     for group, own in told:
         if id(group) not in indications and _is_history(document, group, own, by_index, onset):
             case.patient.history.append(_concept(group, own))
-    _operations(document, case, document.sentences)
+    _operations(document, case, document.sentences if sentences is None else sentences)
 
 
 def _own(group: Group, by_index: dict[int, Sentence]) -> list[Found]:
@@ -108,13 +114,16 @@ def _concept(group: Group, own: Sequence[Found]) -> Concept:
 
 
 def _indications(
-    document: Document, drug: Group, told: Sequence[tuple[Group, list[Found]]], drugs: Sequence[Group],
-    by_index: dict[int, Sentence], onset: int | None, *, weigh: bool,
+    drug: Group, told: Sequence[tuple[Group, list[Found]]], drugs: Sequence[Group],
+    by_index: dict[int, Sentence], onset: int | None, introduced: Collection[int], *, weigh: bool,
 ) -> list[tuple[Group, list[Found]]]:  # fmt: skip
-    """The disorders a drug was given for. Without ``weigh`` only those that the text says it was for."""
+    """The disorders a drug was given for. Without ``weigh`` only those that the text says it was for.
+
+    ``introduced`` are the ids of the groups that the text introduces as the patient's.
+    """
     if not weigh:
         return [(g, own) for g, own in told if any(_is_for(x) and x.drug.key in drug.keys for x in _links(g, by_index))]
-    scored = [(_fit(document, drug, g, own, drugs, by_index, onset), g, own) for g, own in told]
+    scored = [(_fit(drug, g, own, drugs, by_index, onset, introduced), g, own) for g, own in told]
     best = max((value for value, _, _ in scored), default=0.0)
     return [(g, own) for value, g, own in scored if value >= _LEAST and value >= best - _SECOND]
 
@@ -131,12 +140,12 @@ def _is_for(link: Link) -> bool:
 
 
 def _fit(
-    document: Document, drug: Group, group: Group, own: Sequence[Found], drugs: Sequence[Group],
-    by_index: dict[int, Sentence], onset: int | None,
+    drug: Group, group: Group, own: Sequence[Found], drugs: Sequence[Group],
+    by_index: dict[int, Sentence], onset: int | None, introduced: Collection[int],
 ) -> float:  # fmt: skip
     """How well a disorder fits as what a drug was given for."""
     entry = group.best.entry
-    if entry is None and not any(m.label == "indication" for m in own):
+    if entry is None and not any(m.label == "indication" and _NAME.fullmatch(m.text) for m in own):
         return 0.0
     links = _links(group, by_index)
     value = 0.0
@@ -148,7 +157,7 @@ def _fit(
         value += _FOR_OTHER
     if any(m.label == "indication" for m in own):
         value += _TAGGED
-    if _introduced(document, own, by_index):
+    if id(group) in introduced:
         value += _PATIENT_WITH
     usual = _is_usual(drug, group)
     if usual:

@@ -103,6 +103,7 @@ class _Reader:
     ) -> None:  # fmt: skip
         self.text = document.text
         self.told = told
+        self.told_indexes = [sentence.index for sentence in told]
         self.ids = ids
         self.by_id = by_id
         self.story = story
@@ -239,7 +240,7 @@ class _Reader:
 
     def _topic(self, sentence: Sentence) -> str | None:
         """The drug that a sentence without one goes on about: the last one of the patient named before it."""
-        at = bisect_left([s.index for s in self.told], sentence.index)
+        at = bisect_left(self.told_indexes, sentence.index)
         for earlier in reversed(self.told[max(0, at - 4) : at]):
             named = [m for m in self.drugs_of(earlier) if m.key in self.ids]
             if named:
@@ -420,12 +421,15 @@ class _Reader:
 
     def repeats(self, placed: Sequence[_Placed]) -> None:
         """Mark re-exposures, and say whether the reaction came back before the next dose is told."""
+        restarts = [event for event in self.story if event.kind == "restart"]
+        told: set[tuple[str, float | None]] = set()
         for number, one in enumerate(placed):
-            restart = next((e for e in self.story if self._restarts(e, one)), None)
+            known = (one.drug.id, one.exposure.dose) in told
+            told.add((one.drug.id, one.exposure.dose))
+            restart = next((e for e in restarts if self._restarts(e, one)), None)
             if restart is None:
                 continue
-            same = [p for p in placed[:number] if p.drug is one.drug and p.exposure.dose == one.exposure.dose]
-            if same and one.sentence.index != restart.sentence and one.sentence.zone != "case":
+            if known and one.sentence.index != restart.sentence and one.sentence.zone != "case":
                 continue  # only told again
             one.exposure.re_exposure = True
             following = next((p.start for p in placed[number + 1 :] if p.drug is one.drug), len(self.text))
@@ -433,8 +437,7 @@ class _Reader:
 
     def _restarts(self, event: Event, one: _Placed) -> bool:
         return (
-            event.kind == "restart"
-            and event.start < one.end + _REPEATED
+            event.start < one.end + _REPEATED
             and (event.sentence == one.sentence.index or event.start < one.start)
             and (not event.drugs or any(self.ids.get(key) == one.drug.id for key in event.drugs))
         )

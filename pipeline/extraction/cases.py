@@ -82,6 +82,9 @@ def _unite(concepts: list[Candidate], document: Document) -> list[Group]:
             groups.append(Group([concept], concept.score))
         else:
             home.members.append(concept)
+    for group in groups:
+        cleared = [m.score for m in group.members if m.features.get("cleared")]
+        group.score = min(cleared) if cleared else group.score
     return groups
 
 
@@ -94,9 +97,10 @@ def _class_member(concept: Candidate, concepts: Sequence[Candidate], groups: Seq
         return next((g for g in groups if len(others) == 1 and others[0] in g.members), None)
     for group in groups:
         head = group.members[0]
-        if head.entry is not None and head.entry.kind == "class" and head.key in drug_groups.classes_of(concept.key):
-            if sum(head.key in drug_groups.classes_of(c.key) for c in concepts) == 1:
-                return group
+        if head.entry is None or head.entry.kind != "class" or head.key not in drug_groups.classes_of(concept.key):
+            continue
+        if sum(head.key in drug_groups.classes_of(c.key) for c in concepts) == 1:
+            return group
     return None
 
 
@@ -139,6 +143,12 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
             home.members += group.members
         else:
             chosen.append(group)
+    for sign in [c for c in chosen if all(m.entry and m.entry.kind in SIGNS for m in c.members)]:
+        home = next((c for c in chosen if c is not sign and _explained(sign, c)), None)
+        if home is not None:  # the diagnosis came after a likelier sign of it
+            home.members += sign.members
+            home.score = max(home.score, sign.score)
+            chosen.remove(sign)
     for group in disorders:  # signs below the threshold that a chosen diagnosis explains are its verbatim
         if group not in likely and group.score > SIGN:
             home = next((c for c in chosen if _explained(group, c)), None)

@@ -9,9 +9,9 @@ tables, and all sentences of a report are decoded at once.
 """
 
 import gzip
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ Ids = NDArray[np.int64]
 _DISTANCES = range(-REACH, REACH + 1)
 _CACHE = 40_000
 """Words whose summed weights are kept; the cache starts anew when it is full."""
+_ZEROS = repeat(0)
 _EDGE = ""
 _GAP = (_EDGE,) * REACH
 """Stands between sentences, so that no token sees beyond its own."""
@@ -121,7 +122,7 @@ class Tagger:
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
             self._ids = np.concatenate([self._ids, np.zeros_like(self._ids)])
         rows: list[int] = []
-        starts: list[int] = []
+        ends: list[int] = []
         for number, form in enumerate(new, first):
             made = self.word(form)
             self._known[form] = number
@@ -129,11 +130,10 @@ class Tagger:
                 self._word_pairs.ids.get(made.key, 0), self._cluster_pairs.ids.get(made.cluster, 0), made.trigger,
             )  # fmt: skip
             for distance, near in self._near.items():
-                starts.append(len(rows))
-                rows.append(0)
-                rows += [near[name] for name in made.near[abs(distance)] if name in near]
+                rows += map(near.get, made.near[abs(distance)], _ZEROS)
+                ends.append(len(rows))
         if new:
-            sums = np.add.reduceat(self._weights[rows], starts, axis=0)
+            sums = _sums(self._weights, np.array(rows, np.int64), np.array(ends))
             self._sums[first : first + len(new)] = sums.reshape(len(new), *self._sums.shape[1:])
 
     def scores(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[Scores]:
@@ -175,7 +175,8 @@ class Tagger:
                     begins.append(len(rows))
                     rows += [self._marks.get(name, 0) for name in names]
         if places:
-            total[places] += np.add.reduceat(self._weights[rows], begins, axis=0)
+            ends = np.array([*begins[1:], len(rows)])
+            total[places] += _sums(self._weights, np.array(rows), ends)
 
     def decode(self, scores: Sequence[Scores]) -> list[list[str]]:
         """The best label sequence of each sentence (Viterbi over all sentences at once)."""
@@ -224,6 +225,21 @@ class Tagger:
         return self.decode(self.scores(sentences, marks))
 
 
+def _sums(weights: Scores, rows: Ids, ends: Ids) -> Scores:
+    """Sums of the rows of ``weights`` in consecutive groups that end at ``ends``; ``add.reduceat`` is far slower."""
+    sizes = np.diff(ends, prepend=0)
+    order = np.argsort(-sizes, kind="stable")
+    starts = (ends - sizes)[order]
+    totals: Scores = np.zeros((len(ends), weights.shape[1]), np.float32)
+    for step, count in enumerate(
+        np.searchsorted(-sizes[order], -np.arange(sizes.max(initial=0)), side="left").tolist()
+    ):
+        totals[:count] += weights[rows[starts[:count] + step]]
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return totals[back]
+
+
 def _surroundings(words: Ids, triggers: Ids) -> tuple[Ids, Ids, Ids, Ids]:
     """``features.surroundings`` of all tokens; ``words`` is 0 and ``triggers`` none between sentences."""
     stops = (triggers > 0) | (words == 0)
@@ -245,14 +261,29 @@ def spans(labels: Sequence[str], tokens: Sequence[Span]) -> list[tuple[str, int,
     return found
 
 
-def read_words(path: Path) -> dict[str, tuple[str, ...]]:
+class Words(Mapping[str, tuple[str, ...]]):
+    """A word table as it was read: the marks of a word are split when they are asked for."""
+
+    def __init__(self, rows: Iterable[str]) -> None:
+        self._marks = dict(row.split("\t", 1) for row in rows)
+
+    def __getitem__(self, word: str) -> tuple[str, ...]:
+        return tuple(self._marks[word].split(" "))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._marks)
+
+    def __len__(self) -> int:
+        return len(self._marks)
+
+
+def read_words(path: Path) -> Words:
     """A word table: lower-case word to its clusters and flags."""
-    rows = (row.partition("\t") for row in gzip.decompress(path.read_bytes()).decode().splitlines())
-    return {word: tuple(marks.split(" ")) for word, _, marks in rows}
+    return Words(gzip.decompress(path.read_bytes()).decode().splitlines())
 
 
 @lru_cache(maxsize=1)
-def _shipped_words() -> dict[str, tuple[str, ...]]:
+def _shipped_words() -> Words:
     return read_words(MODELS / "words.tsv.gz")
 
 

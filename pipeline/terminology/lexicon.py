@@ -232,7 +232,9 @@ class Lexicon:
             if entry := self._first(self._by_pattern.get(form, ()), name, semantic):
                 return entry
         for form in candidates:
-            if entry := self._first(self._squashed.get(form.replace(" ", ""), ()), name, semantic):
+            bare = form.replace(" ", "")
+            named = chain(self._by_pattern.get(bare, ()), self._squashed.get(bare, ()))
+            if entry := self._first(named, name, semantic):
                 return entry
         return None
 
@@ -245,15 +247,11 @@ class Lexicon:
 
     @cached_property
     def _squashed(self) -> dict[str, list[Name]]:
+        """Names of several words by the form without spaces."""
         squashed: dict[str, list[Name]] = {}
         for pattern, names in self._by_pattern.items():
             if " " in pattern:
                 squashed.setdefault(pattern.replace(" ", ""), []).extend(names)
-        for pattern, names in self._by_pattern.items():
-            if " " not in pattern and pattern in squashed:
-                squashed[pattern][:0] = names
-            elif " " not in pattern:
-                squashed[pattern] = names
         return squashed
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, lasting
 from pipeline.extraction import features
 from pipeline.extraction.features import CLUSTER_PAIRS, PAIRS, REACH
 from pipeline.records import Span
@@ -293,4 +293,5 @@ def load(name: str) -> Tagger:
     rows = (MAPPINGS / "tagger" / "offsets.tsv").read_text(encoding="utf-8").splitlines()
     split = (row.split("\t") for row in rows if row and not row.startswith("#"))
     offsets = {kind: float(value) for model, kind, value in split if model == name}
-    return Tagger(MODELS / f"{name}.npz", _shipped_words(), offsets)
+    with lasting():
+        return Tagger(MODELS / f"{name}.npz", _shipped_words(), offsets)

@@ -39,7 +39,7 @@ def validate(dataset: Path, versions: Sequence[str] = VERSIONS) -> dict[str, Any
 
 def main(arguments: Sequence[str]) -> int:
     """Validate, and print what is not an error too; the validator itself prints errors."""
-    if reason := java.missing():
+    if reason := java.missing(PROJECT):
         print(reason, file=sys.stderr)
         return 2
     found = validate(Path(arguments[0]), arguments[1:] or VERSIONS)

@@ -75,7 +75,7 @@ def _wait(base: str, process: "subprocess.Popen[bytes]", log: IO[bytes], deadlin
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until interrupted."""
-    if reason := java.missing():
+    if reason := java.missing(PROJECT):
         print(reason, file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the server ends with this process

@@ -14,10 +14,13 @@ PACKAGES = "packages.txt"
 """Names of npm packages with their versions, one a line, where a project needs any."""
 
 
-def missing() -> str | None:
-    """Why the programs cannot be built or run here, or ``None``."""
-    absent = [command for command in ("java", "javac", "mvn", "npm") if shutil.which(command) is None]
-    return f"needs a JDK 17, Maven and npm; not found: {', '.join(absent)}" if absent else None
+def missing(project: Path) -> str | None:
+    """Why the program cannot be built or run here, or ``None``."""
+    needed = ["java", "javac", "mvn", *(["npm"] if (project / PACKAGES).exists() else [])]
+    absent = [command for command in needed if shutil.which(command) is None]
+    return (
+        f"{project.name} needs a JDK 17 and {', '.join(needed[2:])}; not found: {', '.join(absent)}" if absent else None
+    )
 
 
 def packages(project: Path) -> list[str]:

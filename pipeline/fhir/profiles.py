@@ -1,4 +1,4 @@
-"""Definitions of our own (extensions, code systems, value sets, search parameters) from ``mappings/fhir/profiles.toml``."""
+"""Our own extensions, code systems, value sets and search parameters, from ``mappings/fhir/profiles.toml``."""
 
 import tomllib
 from functools import cache

@@ -43,7 +43,8 @@ class Pace:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._not_before = 0.0
-        self._away_since: float | None = None
+        self._away_since: dict[bool, float] = {}
+        """By whether it is for changes: a server may go on reading while it takes nothing in."""
         self.retries = 0
 
     def wait(self) -> None:
@@ -62,18 +63,20 @@ class Pace:
         """Let no further request out."""
         self._stop.set()
 
-    def answered(self) -> None:
-        """The server did its work."""
-        self._away_since = None
+    def answered(self, changes: bool) -> None:
+        """The server did its work; one that takes in changes is wholly there."""
+        with self._lock:
+            for kind in (True, False) if changes else (False,):
+                self._away_since.pop(kind, None)
 
     def failed(self, error: Unavailable, attempt: int) -> None:
         """Sleep before attempt ``attempt + 1``. Raises GaveUp when the server has been away for too long."""
         now = time.monotonic()
         with self._lock:
             self.retries += 1
-            self._away_since = self._away_since or now
+            since = self._away_since.setdefault(error.changes, now)
             asked = error.retry_after
-            if now + (asked or 0) - self._away_since > self.patience:
+            if now + (asked or 0) - since > self.patience:
                 raise GaveUp(f"The server was away for {self.patience:g} s: {error}") from error
             if asked is not None:
                 self._not_before = max(self._not_before, now + asked)
@@ -96,6 +99,8 @@ class Client:
             raise UsageError(f"{settings.ca_file} holds no certificates that can be read (PEM is expected).") from error
         self.pace = Pace(limits)
         self.requests = 0
+        self._lock = threading.Lock()
+        self._base = settings.url
         self._http = httpx.Client(
             base_url=settings.url,
             auth=authentication(settings),
@@ -114,45 +119,51 @@ class Client:
         self._http.close()
 
     def attempt(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        changes: bool = False,
     ) -> httpx.Response:
         """One request, without another try; ``path`` below the base, or an address (another host: no credentials).
 
-        Raises Unavailable, Refused, Denied, GaveUp.
+        ``changes``: whether it is to change something on the server.  Raises Unavailable, Refused, Denied, GaveUp.
         """
         self.pace.wait()
-        self.requests += 1
-        sent = dict(headers or {}) | ({"Content-Type": FHIR_JSON} if body is not None else {})
+        with self._lock:
+            self.requests += 1
         try:
-            url = self._http.base_url.join(path) if "//" in path else self._http.base_url
-            auth = httpx.USE_CLIENT_DEFAULT if url.host == self._http.base_url.host else None
-            response = self._http.request(method, path, content=body, headers=sent, auth=auth)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            if (reason := _certificate(error)) is not None:
-                raise Denied(f"The server's certificate is not trusted: {reason}. --ca-file names others.") from error
-            raise Unavailable(f"no connection ({_name(error)})", maybe_done=False) from error
-        except httpx.TransportError as error:
-            raise Unavailable(f"no answer ({_name(error)})", maybe_done=True) from error
-        except TransientError as error:
-            raise Unavailable(str(error), maybe_done=False) from error
-        except PermanentError as error:
-            raise Denied(str(error)) from error
-        return self._judged(response)
+            response = self._judged(self._exchange(method, path, body, dict(headers or {})))
+        except Unavailable as error:
+            error.changes = changes
+            raise
+        except Refused:
+            self.pace.answered(changes)
+            raise
+        self.pace.answered(changes)
+        return response
 
     def own(self, address: str) -> str:
         """An address that the server gave for itself, on the host that we know it by.
 
         Servers behind a proxy name inner hosts; and no other host gets our credentials.
         """
-        base = self._http.base_url
-        url = httpx.URL(address) if "//" in address else base.join(address)
-        return str(url.copy_with(scheme=base.scheme, host=base.host, port=base.port))
+        base = httpx.URL(self._base)
+        return str(base.join(address).copy_with(scheme=base.scheme, host=base.host, port=base.port))
 
     def ask(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        changes: bool = False,
     ) -> httpx.Response:
-        """Like ``attempt``, tried again until the server answers: for requests that change nothing."""
-        return self.patiently(lambda: self.attempt(method, path, body, headers))
+        """Like ``attempt``, tried again until the server answers: for requests that may be repeated."""
+        return self.patiently(lambda: self.attempt(method, path, body, headers, changes=changes))
 
     def patiently(self, act: Callable[[], T]) -> T:
         """``act()``, again and again while it raises Unavailable; an internal error (500) is final after some times."""
@@ -166,10 +177,28 @@ class Client:
                 self.pace.failed(error, attempt)
                 attempt += 1
 
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> httpx.Response:
+        """Any answer. Raises Unavailable, Denied."""
+        if body is not None:
+            headers["Content-Type"] = FHIR_JSON
+        try:
+            auth = httpx.USE_CLIENT_DEFAULT if "//" not in path or _origin(path) == _origin(self._base) else None
+            return self._http.request(method, path, content=body, headers=headers, auth=auth)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if (reason := _certificate(error)) is not None:
+                raise Denied(f"The server's certificate is not trusted: {reason}. --ca-file names others.") from error
+            raise Unavailable(f"no connection ({_name(error)})", maybe_done=False) from error
+        except httpx.TransportError as error:
+            raise Unavailable(f"no answer ({_name(error)})", maybe_done=True) from error
+        except TransientError as error:
+            raise Unavailable(str(error), maybe_done=False) from error
+        except PermanentError as error:
+            raise Denied(str(error)) from error
+
     def _judged(self, response: httpx.Response) -> httpx.Response:
+        """A success. Raises what anything else stands for."""
         status = response.status_code
         if response.is_success:
-            self.pace.answered()
             return response
         message = f"{status}: {words(response)}"
         if status in _TRY_LATER:
@@ -180,7 +209,6 @@ class Client:
             raise Denied(f"The server denies access: {message}")
         if response.is_redirect:
             raise Denied(f"The server redirects to {response.headers.get('location', '?')}; give that address.")
-        self.pace.answered()
         raise Refused(message, status=status)
 
 
@@ -217,6 +245,11 @@ def retry_after(response: httpx.Response) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = httpx.URL(url)
+    return parts.scheme, parts.host, parts.port
 
 
 def _certificate(error: BaseException | None) -> str | None:

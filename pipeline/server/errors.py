@@ -11,8 +11,10 @@ class Unavailable(TransientError):
     """The server could not answer now.
 
     ``maybe_done``: the request may have been carried out all the same.  ``retry_after``: seconds the server asks for.
-    ``status``: HTTP status, None where there was no answer.
+    ``status``: HTTP status, None where there was no answer.  ``changes``: the request was to change something.
     """
+
+    changes = False
 
     def __init__(
         self, message: str, *, maybe_done: bool, retry_after: float | None = None, status: int | None = None

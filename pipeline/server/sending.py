@@ -186,7 +186,7 @@ class Sender:
         matches = [None if self._overwrite else _expected_version(item, held) for item in items]
         entries = [_entry(item, version) for item, version in zip(items, matches, strict=True)]
         body = orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-        answered = entries_of(self._client.attempt("POST", "", body).content, len(items))
+        answered = entries_of(self._client.attempt("POST", "", body, changes=True).content, len(items))
         responses = [entry.get("response", {}) for entry in answered]
         for response in responses:
             status = str(response.get("status", ""))
@@ -202,7 +202,7 @@ class Sender:
     def _delete(self, references: Sequence[str], outcome: Outcome, case_id: str | None) -> None:
         try:
             body = orjson.dumps(fhir.delete_bundle(references))
-            self._client.ask("POST", "", body)
+            self._client.ask("POST", "", body, changes=True)
         except Refused as error:
             if len(references) > 1:
                 middle = len(references) // 2

@@ -306,6 +306,6 @@ class TestBulk:
     @pytest.mark.parametrize(
         "wrong", [{}, {"serve": "9000"}, {"serve": "0.0.0.0:9000"}, {"serve": "a:1", "source": "b"}]
     )
-    def test_addresses_that_cannot_work_are_refused(self, wrong: dict[str, str]) -> None:
+    def test_addresses_that_cannot_work_are_refused(self, wrong: dict[str, Any]) -> None:
         with pytest.raises(UsageError, match=r"--serve|--source-url"):
             Bulk(**wrong)

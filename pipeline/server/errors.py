@@ -32,11 +32,6 @@ class Refused(PermanentError):
         super().__init__(message)
         self.status = status
 
-    @property
-    def conflict(self) -> bool:
-        """Whether what the server holds is not what the request expected (409, 412)."""
-        return self.status in (409, 412)
-
 
 class GaveUp(TransientError):
     """The server was away for longer than our patience, or the load was interrupted; the load can go on later."""

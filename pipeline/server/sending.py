@@ -26,8 +26,8 @@ _BUSY: Final = (425, 429, 503)
 """Statuses that speak of the server, not of the request."""
 _INTERNAL_ERRORS: Final = 2
 """Attempts on a request that the server answers with 500: some servers say so of content they cannot take."""
-_CONFLICTS: Final = 3
-"""Times that a conflict is looked into before it is final: another client may be writing the same resource."""
+_CONFLICTS: Final = 2
+"""Conflicts until one is final: another client may be writing the same resource, or we ourselves did unheard."""
 
 
 @dataclass(frozen=True)
@@ -110,15 +110,17 @@ class Sender:
             return
         attempt = conflicts = 0
         every = False
-        match: dict[str, str | None] = {}
+        held: dict[str, str | None] = {}
+        expected: dict[str, str] = {}
         while True:
             try:
                 if unsure:
-                    match = self._held(cases, outcome, every=every)
+                    held = self._held(cases, outcome, every=every)
                     unsure = False
                 items = {item.reference: item for case in cases for item in outcome.lacks(case)}
+                expected = {} if self._overwrite else _expected_versions(items, held)
                 if items:
-                    self._put(list(items.values()), match, _case_of(cases), outcome)
+                    self._put(list(items.values()), expected, _case_of(cases), outcome)
                 return
             except Unavailable as error:
                 attempt += 1
@@ -129,11 +131,12 @@ class Sender:
                     return
                 self._client.pace.failed(error, attempt)
             except Refused as error:
-                conflicts += error.conflict
-                if error.conflict and conflicts < _CONFLICTS:
+                conflicts += 1
+                outdated = error.status == 412 and bool(expected)  # without a version, HAPI's word for invalid content
+                if conflicts < _CONFLICTS and (error.status == 409 or outdated):
                     unsure = every = True
                     continue
-                self._split(cases, outcome, str(error), error.status, transient=error.conflict)
+                self._split(cases, outcome, str(error), error.status, transient=error.status == 409)
                 return
 
     def _split(
@@ -180,11 +183,10 @@ class Sender:
         return held
 
     def _put(
-        self, items: Sequence[Item], held: dict[str, str | None], case_of: dict[str, str | None], outcome: Outcome
+        self, items: Sequence[Item], expected: dict[str, str], case_of: dict[str, str | None], outcome: Outcome
     ) -> None:
         """One transaction. Raises Unavailable, Refused."""
-        matches = [None if self._overwrite else _expected_version(item, held) for item in items]
-        entries = [_entry(item, version) for item, version in zip(items, matches, strict=True)]
+        entries = [_entry(item, expected.get(item.reference)) for item in items]
         body = orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
         answered = entries_of(self._client.attempt("POST", "", body, changes=True).content, len(items))
         responses = [entry.get("response", {}) for entry in answered]
@@ -192,11 +194,11 @@ class Sender:
             status = str(response.get("status", ""))
             if not status.startswith("2"):
                 raise Refused(f"{status}: {outcome_words(response.get('outcome'))}", status=int(status[:3] or 0))
-        for item, match, response in zip(items, matches, responses, strict=True):
+        for item, response in zip(items, responses, strict=True):
             version = _version(response)
             outcome.rows[item.reference] = Known(item.digest, version, case_of[item.reference])
             created = str(response["status"]).startswith("201")
-            kept = match is not None and match == version
+            kept = version is not None and version == expected.get(item.reference)
             outcome.done["created" if created else "unchanged" if kept else "updated"] += 1
 
     def _delete(self, references: Sequence[str], outcome: Outcome, case_id: str | None) -> None:
@@ -210,7 +212,9 @@ class Sender:
                 self._delete(references[middle:], outcome, case_id)
                 return
             if error.status not in (404, 410):
-                failure = Failure(case_id, None, tuple(references), "delete", str(error), error.conflict, error.status)
+                failure = Failure(
+                    case_id, None, tuple(references), "delete", str(error), error.status == 409, error.status
+                )
                 outcome.failures.append(failure)
                 return
         outcome.gone += references
@@ -253,11 +257,13 @@ def _case_of(cases: Iterable[CaseItems]) -> dict[str, str | None]:
     return found
 
 
-def _expected_version(item: Item, held: dict[str, str | None]) -> str | None:
-    """The version that may be replaced: the one of our last load, or else the one that was just read."""
-    if item.known is not None and item.known.version is not None:
-        return item.known.version
-    return held.get(item.reference)
+def _expected_versions(items: dict[str, Item], held: dict[str, str | None]) -> dict[str, str]:
+    """The versions that may be replaced: those of our last load, or else those that were just read."""
+    found = {
+        reference: item.known.version if item.known and item.known.version else held.get(reference)
+        for reference, item in items.items()
+    }
+    return {reference: version for reference, version in found.items() if version}
 
 
 def _entry(item: Item, version: str | None) -> dict[str, Any]:

@@ -230,14 +230,16 @@ class _Load:
             references = [item.reference for case in some for item in case.items]
             self.ledger.present(references)
             known = self.ledger.known(references)
+            unchanged: set[str] = set()
             for case in some:
                 items = tuple(item._replace(known=known.get(item.reference)) for item in case.items)
                 left = tuple(item for item in items if not item.unchanged)
-                self.resources["unchanged"] += len(items) - len(left)
+                unchanged.update(item.reference for item in items if item.unchanged)
                 if left:
                     yield case._replace(items=left)
                 elif count:
                     self.cases["unchanged"] += 1
+            self.resources["unchanged"] += len(unchanged)
             seen += len(some)
             if count:
                 self.progress(STAGE, seen)

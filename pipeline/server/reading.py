@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
+from lxml import etree
 
 from pipeline.server.client import Client, outcome_words
 from pipeline.server.errors import Refused, Unavailable
@@ -38,14 +39,24 @@ def version_of(resource: dict[str, Any]) -> str | None:
 
 
 def same(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
-    """Whether both say the same, but for what servers add in ``meta``."""
+    """Whether both say the same, but for what servers add in ``meta``, and how they spell a narrative's XHTML."""
     return _plain(ours) == _plain(theirs)
 
 
 def _plain(resource: dict[str, Any]) -> dict[str, Any]:
     meta = {name: value for name, value in resource.get("meta", {}).items() if name not in _OF_THE_SERVER}
     rest = {name: value for name, value in resource.items() if name != "meta"}
+    if (narrative := rest.get("text")) is not None:
+        rest["text"] = narrative | {"div": _canonical(narrative.get("div", ""))}
     return rest | ({"meta": meta} if meta else {})
+
+
+def _canonical(xhtml: str) -> str:
+    """One spelling of equal XHTML; text that is none as it is."""
+    try:
+        return str(etree.canonicalize(xhtml))
+    except etree.XMLSyntaxError:
+        return xhtml
 
 
 def _batch(client: Client, references: list[str]) -> dict[str, dict[str, Any]]:

@@ -56,10 +56,20 @@ class Bearer(httpx.Auth):
         request.headers["Authorization"] = f"Bearer {used}"
         response = yield request
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            self._token = self._settings.secret("TOKEN")
+            self._token = self._read_again()
             if self._token != used:
                 request.headers["Authorization"] = f"Bearer {self._token}"
                 yield request
+
+    def _read_again(self) -> str:
+        """Raises TransientError for a file that is just being written."""
+        try:
+            token = self._settings.secret("TOKEN")
+        except UsageError as error:
+            raise TransientError(str(error)) from error
+        if not token:
+            raise TransientError("The file that CASE2FHIR_TOKEN_FILE names is empty.")
+        return token
 
 
 class SmartBackend(httpx.Auth):
@@ -74,7 +84,8 @@ class SmartBackend(httpx.Auth):
         self._key_id = settings.value("KEY_ID")
         self._scope = settings.value("SCOPE") or SCOPE
         self._token_url = settings.value("TOKEN_URL")
-        self._key, self._algorithm = _private_key(Path(settings.required("PRIVATE_KEY_FILE")))
+        self._key, self._algorithm, key_id = _private_key(Path(settings.required("PRIVATE_KEY_FILE")))
+        self._key_id = self._key_id or key_id
         self._lock = threading.Lock()
         self._token: str | None = None
         self._renew_at = 0.0
@@ -159,18 +170,20 @@ def _json(response: httpx.Response) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _private_key(path: Path) -> tuple[rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, str]:
-    """Key and algorithm of a PEM or JWK file. Raises UsageError for any other; never quotes it."""
+def _private_key(path: Path) -> tuple[rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, str, str | None]:
+    """Key, algorithm and key id of a PEM or JWK file. Raises UsageError for any other; never quotes it."""
     content = read_secret(path, "CASE2FHIR_PRIVATE_KEY_FILE")
+    key_id = None
     try:
         if content.lstrip().startswith("{"):
-            key = jwt.PyJWK.from_json(content).key
+            web_key = jwt.PyJWK.from_json(content)
+            key, key_id = web_key.key, web_key.key_id
         else:
             key = load_pem_private_key(content.encode(), password=None)
     except (ValueError, TypeError, jwt.PyJWTError):
         key = None
     if isinstance(key, rsa.RSAPrivateKey):
-        return key, "RS384"
+        return key, "RS384", key_id
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP384R1):
-        return key, "ES384"
+        return key, "ES384", key_id
     raise UsageError(f"{path} must hold an unencrypted private key, RSA or EC P-384, as PEM or JWK.")

@@ -283,7 +283,8 @@ class _Load:
         self.failures += outcome.failures
         failed = {failure.case_id for failure in outcome.failures}
         for case in cases:
-            self.cases["failed" if case.case_id in failed else "loaded"] += 1
+            kept = all(item.reference in outcome.held for item in case.items)
+            self.cases["failed" if case.case_id in failed else "unchanged" if kept else "loaded"] += 1
         self.stop = self.stop or outcome.stop
 
     def _not_tried(self, cases: Iterable[CaseItems], error: Exception) -> None:

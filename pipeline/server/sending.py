@@ -49,6 +49,10 @@ class Outcome:
 
     rows: dict[str, Known] = field(default_factory=dict)
     """Resources that the server has confirmed, by reference."""
+    in_doubt: set[str] = field(default_factory=set)
+    """References that were sent without an answer."""
+    held: set[str] = field(default_factory=set)
+    """References that the server held before anything was sent."""
     gone: list[str] = field(default_factory=list)
     """References that the server does not hold any more."""
     done: Counter[str] = field(default_factory=Counter)
@@ -177,7 +181,11 @@ class Sender:
         for reference, theirs in read(self._client, suspects).items():
             if same(suspects[reference].resource, theirs):
                 outcome.rows[reference] = Known(suspects[reference].digest, version_of(theirs), case_of[reference])
-                outcome.done["unchanged"] += 1
+                if reference in outcome.in_doubt:
+                    outcome.done["updated" if suspects[reference].known else "created"] += 1
+                else:
+                    outcome.held.add(reference)
+                    outcome.done["unchanged"] += 1
             else:
                 held[reference] = version_of(theirs)
         return held
@@ -188,7 +196,13 @@ class Sender:
         """One transaction. Raises Unavailable, Refused."""
         entries = [_entry(item, expected.get(item.reference)) for item in items]
         body = orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-        answered = entries_of(self._client.attempt("POST", "", body, changes=True).content, len(items))
+        references = {item.reference for item in items}
+        outcome.in_doubt |= references
+        try:
+            answered = entries_of(self._client.attempt("POST", "", body, changes=True).content, len(items))
+        except Refused:
+            outcome.in_doubt -= references
+            raise
         responses = [entry.get("response", {}) for entry in answered]
         for response in responses:
             status = str(response.get("status", ""))

@@ -6,6 +6,7 @@ What has ``language: "xx-bad"`` is refused with 422, whatever else it holds.
 """
 
 import re
+import ssl
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -39,7 +40,8 @@ class FakeFhir:
 
     fhir_version: str = "4.0.1"
     tokens: set[str] | None = None
-    """Valid bearer tokens; None: anyone may."""
+    """Valid bearer tokens (or whole Authorization headers); None: anyone may."""
+    token_endpoint: str = ""
     versions: dict[str, list[Resource | None]] = field(default_factory=dict)
     """All versions by reference; None: deleted."""
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -170,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         path = parts.path.removeprefix("/fhir").strip("/")
         self.fhir.requests.append((self.command, path))
         try:
-            if self.fhir.tokens is not None and path != "metadata":
+            if self.fhir.tokens is not None and path not in ("metadata", ".well-known/smart-configuration"):
                 token = self.headers.get("Authorization", "").removeprefix("Bearer ")
                 if token not in self.fhir.tokens:
                     raise Problem(401, "no valid token")
@@ -182,6 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
         fhir = self.fhir
         if path == "metadata":
             return 200, {"resourceType": "CapabilityStatement", "fhirVersion": fhir.fhir_version}, {}
+        if path == ".well-known/smart-configuration":
+            return 200, {"token_endpoint": fhir.token_endpoint}, {}
         if path == "$import" and body is not None:
             job = fhir.start_import(orjson.loads(body))
             return 202, None, {"Content-Location": f"http://inner.example:1/fhir/$poll/{job}"}
@@ -224,17 +228,19 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def running(fhir: FakeFhir) -> Iterator[FakeFhir]:
+def running(fhir: FakeFhir, tls: ssl.SSLContext | None = None) -> Iterator[FakeFhir]:
     """Serve on a free loopback port; ``fhir.url`` says where."""
-    with listening(type("Handler", (_Handler,), {"fhir": fhir})) as port:
-        fhir.url = f"http://127.0.0.1:{port}/fhir"
+    with listening(type("Handler", (_Handler,), {"fhir": fhir}), tls=tls) as port:
+        fhir.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}/fhir"
         yield fhir
 
 
 @contextmanager
-def listening(handler: type[BaseHTTPRequestHandler], port: int = 0) -> Iterator[int]:
+def listening(handler: type[BaseHTTPRequestHandler], port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """A server on a loopback port, gone at the end with its thread."""
     server = _Server(("127.0.0.1", port), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

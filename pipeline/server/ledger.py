@@ -42,12 +42,18 @@ class Ledger:
 
     def __init__(self, path: Path, url: str, fhir: FhirVersion, *, read_only: bool = False) -> None:
         """``read_only`` writes nothing to disk. Raises UsageError for a file that is no ledger of ours."""
+        self._db = sqlite3.connect(":memory:")
         try:
-            self._db = self._open(path, read_only)
+            if not read_only:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._db.close()
+                self._db = sqlite3.connect(path)
+            self._prepare(path, read_only)
             self._server = self._server_id(url, fhir)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
+            self._db.close()
             raise UsageError(
-                f"{path} cannot be used as ledger ({error}); move it away to have it made anew."
+                f"{path} cannot be used as ledger ({error}); make it writable, or move it away to have it made anew."
             ) from error
 
     def __enter__(self) -> Self:
@@ -112,24 +118,20 @@ class Ledger:
                 (self._server,),
             ).fetchall()
 
-    def _open(self, path: Path, read_only: bool) -> sqlite3.Connection:
-        if read_only:
-            db = sqlite3.connect(":memory:")
-            if path.exists():
-                with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source:
-                    source.backup(db)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(path)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
+    def _prepare(self, path: Path, read_only: bool) -> None:
+        """Tables, made where they are missing; a copy of those at ``path`` when nothing may be written."""
+        if not read_only:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+        elif path.exists():
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source:
+                source.backup(self._db)
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version not in (0, _FORMAT):
             raise sqlite3.DatabaseError("written by a newer case2fhir")
-        db.executescript(_SCHEMA)
-        db.execute(f"PRAGMA user_version = {_FORMAT}")
-        db.execute("CREATE TEMP TABLE present (reference TEXT PRIMARY KEY) WITHOUT ROWID")
-        return db
+        self._db.executescript(_SCHEMA)
+        self._db.execute(f"PRAGMA user_version = {_FORMAT}")
+        self._db.execute("CREATE TEMP TABLE present (reference TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def _server_id(self, url: str, fhir: FhirVersion) -> int:
         with self._db:

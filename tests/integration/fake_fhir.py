@@ -2,7 +2,7 @@
 
 It keeps every version, and makes a new one for every PUT, even of equal content: what HAPI forgives shows here.  It
 also does ``$import`` (asynchronously, with a status address and error files) and checks a bearer token when told to.
-What has ``language: "xx-bad"`` is refused with 422, whatever else it holds.
+What has ``gender: "xx-bad"`` is refused with 422, whatever else it holds.
 """
 
 import re
@@ -72,8 +72,8 @@ class FakeFhir:
 
     def put(self, reference: str, resource: Resource, if_match: str | None = None) -> tuple[str, str]:
         """Status and ETag."""
-        if resource.get("language") == "xx-bad":
-            raise Problem(422, f"{reference}: language is not known")
+        if resource.get("gender") == "xx-bad":
+            raise Problem(422, f"{reference}: gender is not known")
         if f"{resource['resourceType']}/{resource['id']}" != reference:
             raise Problem(400, f"{reference}: id does not match")
         history = self.versions.setdefault(reference, [])

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from tests.integration.fake_fhir import listening
 
-_PASSED = ("content-type", "content-location", "retry-after")
+_PASSED = ("content-type", "content-encoding", "content-location", "retry-after")
 
 
 class Drop(Enum):
@@ -108,9 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         finally:
             connection.close()
-        kept = {
-            k: v for k, v in response.getheaders() if k.lower() in ("content-type", "content-location", "retry-after")
-        }
+        kept = {name: value for name, value in response.getheaders() if name.lower() in _PASSED}
         return response.status, content, kept
 
     def _say(self, status: int, body: bytes, headers: dict[str, str]) -> None:

@@ -23,7 +23,7 @@ def dataset(
 ) -> Dataset:
     """Publish (anew) a dataset with ``cases`` cases of each report.
 
-    By case id: ``bad`` ones have a Condition that servers refuse, ``changed`` ones a patient of another sex,
+    By case id: ``bad`` ones have a Patient that servers refuse, ``changed`` ones a patient of another sex,
     ``without_drugs`` ones no MedicationStatement.
     """
     staging = Staging(DatasetPaths(root))
@@ -54,10 +54,8 @@ def dataset(
 
 def _mark(resources: list[dict[str, Any]], *, bad: bool, changed: bool) -> None:
     for resource in resources:
-        if bad and resource["resourceType"] == "Condition":
-            resource["language"] = "xx-bad"
-        if changed and resource["resourceType"] == "Patient":
-            resource["gender"] = "male"
+        if resource["resourceType"] == "Patient" and (bad or changed):
+            resource["gender"] = "xx-bad" if bad else "male"
 
 
 def references(dataset: Dataset, version: str = "R4") -> set[str]:

@@ -287,7 +287,7 @@ class TestBulk:
         result = into(fhir, tmp_path, bulk=Bulk(serve="127.0.0.1:0"))
         assert not result.ok
         lines = failed(tmp_path)
-        assert all("language is not known" in line["message"] for line in lines)
+        assert all("gender is not known" in line["message"] for line in lines)
         assert "r4-1" in {line["case_id"] for line in lines}
         result = into(fhir, tmp_path)
         assert result.cases["failed"] == 1

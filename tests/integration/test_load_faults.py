@@ -137,7 +137,7 @@ class TestRefusals:
             (line,) = failed(tmp_path)
             assert line["case_id"] == "r17-1"
             assert line["status"] == 422
-            assert "language is not known" in line["message"]
+            assert "gender is not known" in line["message"]
             assert line["transient"] is False
             assert fhir.held().keys() == references(made) - set(line["references"])
             assert set(fhir.counts().values()) == {1}

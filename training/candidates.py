@@ -2,18 +2,18 @@
 
     python -m training.candidates --data DIR      (DIR holds cases/train/texts.jsonl and cases/train/gold/)
 
-A drug concept is positive if it names a suspect of the gold, a disorder if it names a reaction (its term or one of its
-forms).  Logistic regression with an L2 penalty, full-batch Newton steps from zero: no randomness, so the same data give
-the same file.  The penalty is chosen by 10-fold cross-validation over reports, which also gives the second look its view
-of the partners.
+A drug concept is positive if it names a suspect of the gold, a disorder if it names a reaction (its term or one of
+its forms).  Logistic regression with an L2 penalty, full-batch Newton steps from zero: no randomness, so the same data
+give the same file.  The penalty is chosen by 10-fold cross-validation over reports, which also gives the second look its
+view of the partners.
 """
 
 import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline.extraction import course
 from pipeline.extraction.candidates import (
+    JUDGED,
     PARTNER_FEATURES,
     WEIGHTS,
     Candidate,
@@ -38,7 +39,7 @@ Matrix = NDArray[Any]
 
 _OF_PLACE = frozenset({
     "place", "in first sentence", "first told", "before first drug", "first after onset", "sentences",
-    "report: adverse words first", "report: cause link first", "report: length", "prior",
+    "report: length", "prior", "cleared", "mesh",
 })  # fmt: skip
 _OF_MODELS = ("tagged", "mostly", "stated")
 _FOLDS = 10
@@ -157,7 +158,7 @@ def _f1(y: Matrix, p: Matrix, threshold: float) -> float:
 
 def train(own: Sequence[Example], name: str) -> tuple[list[tuple[str, float]], Matrix]:
     """Weights by feature name, bias included, and the probabilities from cross-validation; prints the figures."""
-    names = sorted({feature for e in own for feature in e.candidate.features})
+    names = sorted({feature for e in own for feature in e.candidate.features} - JUDGED)
     x, y = _matrix(own, names), np.array([e.positive for e in own])
     ids = sorted({e.report for e in own})
     fold = np.array([ids.index(e.report) % _FOLDS for e in own])
@@ -187,7 +188,7 @@ def main() -> None:
     args = parser.parse_args()
     lines = [
         "# Weights of the logistic scores of pipeline/extraction/candidates.py. Version 1.",
-        "# Source: fitted by `python -m training.candidates` on the training reports and, for the models named sentences,",
+        "# Source: fitted by `python -m training.candidates` on the training reports; the models named sentences",
         "# on the training sentences of the ADE corpus. Do not edit: fit again.",
         "# Grammar: model<TAB>feature<TAB>weight",
     ]

@@ -14,9 +14,11 @@ from functools import cache
 from itertools import pairwise
 
 from pipeline.data import MAPPINGS, rows
+from pipeline.extraction import drug_groups
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
 from pipeline.extraction.relations import Link, links
+from pipeline.extraction.signs import explains
 from pipeline.records import Span
 from pipeline.terminology import Entry, lexicon
 
@@ -24,6 +26,8 @@ WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
 PRIORS = MAPPINGS / "extraction" / "concept_priors.tsv"
 _PRIOR_STRENGTH = 4.0
 """How many sentences the average of all concepts counts for beside a concept's own."""
+JUDGED = frozenset({"cleared", "mesh"})
+"""Features whose weight is judged, not fitted."""
 PARTNER_FEATURES = frozenset(
     {
         "likely partner by stated",
@@ -39,6 +43,9 @@ PARTNER_FEATURES = frozenset(
 CAUSAL = frozenset({"stated", "induced", "cause"})
 _LINKS = ("stated", "induced", "cause", "weak", "temporal", "loose", "indication")
 _SEMANTICS: tuple[Semantic, ...] = ("drug", "disorder")
+_CLEARED = -6.0  # log odds; judged, not fitted: hardly a training report clears a drug
+_CLOSE = 40  # code points between a drug and the words that clear it
+_TURNS = frozenset({"improve", "resolve", "stop", "reduce", "onset", "persist", "worsen", "recur", "fatal", "restart"})
 _OWN_ZONES = frozenset({"case", "summary"})
 
 
@@ -85,7 +92,10 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
                     found[semantic, right.key].mates.add(left.key)
     zones = {sentence.index: sentence.zone for sentence in sentences}
     first_sentence = {sentence.index for sentence in sentences[:1]}
-    first_drug = min((c.mentions[0].start for c in everything if c.semantic == "drug"), default=0)
+    first_drug = min(
+        (m.start for c in everything if c.semantic == "drug" for m in c.mentions if zones[m.sentence] == "case"),
+        default=0,
+    )
     first_onset = min((e.start for e in story if e.kind == "onset"), default=len(document.text))
     by_index = {sentence.index: sentence for sentence in sentences}
     by_key: dict[str, list[Event]] = defaultdict(list)
@@ -98,12 +108,16 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
     for candidate in everything:
         features = _shared_features(candidate, zones, first_sentence, size)
         if candidate.semantic == "drug":
-            features |= _drug_features(candidate, by_key[candidate.key], by_index, first_onset)
+            features |= _drug_features(document, candidate, by_key[candidate.key], story, by_index, first_onset)
         else:
-            features |= _disorder_features(candidate, by_key[candidate.key], by_index, first_drug)
+            features |= _disorder_features(candidate, by_key[candidate.key], story, by_index, first_drug)
         candidate.features = features | about
+        if candidate.semantic == "drug" and _cleared(candidate.mentions, by_index):
+            candidate.features["cleared"] = 1.0
         if (candidate.semantic, candidate.key) in indexed:
             candidate.features["mesh"] = indexed[candidate.semantic, candidate.key]
+    _explain(everything)
+    _uses(everything)
     _compare(everything)
     for candidate in everything:
         candidate.features["sentences"] = log_odds(f"{candidate.semantic} sentences", candidate.features)
@@ -158,21 +172,55 @@ def _report_features(
     """Features of the report as a whole: does it tell of an adverse reaction at all?"""
     own = [s for s in sentences if s.zone in _OWN_ZONES]
     cues = [cue.kind for s in own for cue in s.cues]
-    opening = sentences[0] if sentences else None
     drug_links = [x for c in everything if c.semantic == "drug" for x in c.links]
     return {
         "report: adverse words": _capped((kind == "adverse" for kind in cues), 3),
-        "report: suspicion": _capped(kind.startswith("suspect") for kind in cues),
-        "report: adverse words first": _capped(cue.kind == "adverse" for cue in (opening.cues if opening else ())),
         "report: cause link": _capped((x.kind in CAUSAL for x in drug_links), 3),
-        "report: cause link first": float(
-            any(opening and x.drug.sentence == opening.index and x.kind in CAUSAL for x in drug_links)
-        ),
+        "report: no adverse": float(any(_no_adverse(s) for s in own)),
         "report: stop": float(any(e.kind == "stop" for e in story)),
         "report: drugs": min(6, sum(c.semantic == "drug" for c in everything)) / 6,
         "report: disorders": min(12, sum(c.semantic == "disorder" for c in everything)) / 12,
         "report: length": min(1.0, len(document.text) / 5000),
     }  # fmt: skip
+
+
+def _no_adverse(sentence: Sentence) -> bool:
+    """Does a sentence say that there were no adverse effects?"""
+    return any(
+        adverse.kind == "adverse" and negated.kind == "negated:forward" and 0 <= adverse.start - negated.end <= 20
+        for negated in sentence.cues
+        for adverse in sentence.cues
+    )
+
+
+def _explain(everything: Sequence[Candidate]) -> None:
+    """Features of diagnoses whose signs are told, and of signs whose diagnosis is told."""
+    told = {
+        c.key: c for c in everything if c.semantic == "disorder" and c.features["in case"] + c.features["in summary"]
+    }
+    for c in told.values():
+        c.features["explains"] = c.features["explained"] = 0.0
+    for c in told.values():
+        signs = explains(c.key) & told.keys()
+        c.features["explains"] = min(3, len(signs)) / 3
+        for sign in signs:
+            told[sign].features["explained"] = 1.0
+
+
+def _uses(everything: Sequence[Candidate]) -> None:
+    """Features of disorders that a drug of the report is usually given for, and of such drugs."""
+    disorders = [c for c in everything if c.semantic == "disorder"]
+    for c in disorders:
+        c.features["usual indication"] = 0.0
+    for drug in everything:
+        if drug.semantic == "drug" and not drug.features["only literature"]:
+            treated = [c for c in disorders if drug_groups.treats(drug.key, c.entry)]
+            drug.features["usual indication told"] = float(bool(treated))
+            rescue = drug_groups.rescues(drug.key)
+            drug.features["against reactions"] = 1.0 if rescue else 0.0
+            drug.features["not against reactions"] = 1.0 if rescue is False else 0.0
+            for c in treated:
+                c.features["usual indication"] = 1.0
 
 
 def _compare(everything: Sequence[Candidate]) -> None:
@@ -221,7 +269,7 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
 
 def score(model: str, features: dict[str, float]) -> float:
     """The probability that a drug is a suspect, or a disorder a reaction."""
-    total = features.get("mesh", 0.0) + log_odds(model, features)
+    total = features.get("mesh", 0.0) + _CLEARED * features.get("cleared", 0.0) + log_odds(model, features)
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
 
@@ -287,7 +335,7 @@ def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[
     return features
 
 
-def _near(sentences: dict[int, Sentence], mentions: Iterable[Found], *kinds: str, reach: int = 60) -> float:
+def _near(sentences: Mapping[int, Sentence], mentions: Iterable[Found], *kinds: str, reach: int = 60) -> float:
     """How many mentions have a cue of a kind close before or after them."""
     return _capped(
         any(
@@ -299,7 +347,12 @@ def _near(sentences: dict[int, Sentence], mentions: Iterable[Found], *kinds: str
 
 
 def _drug_features(
-    candidate: Candidate, happened: Sequence[Event], sentences: dict[int, Sentence], first_onset: int
+    document: Document,
+    candidate: Candidate,
+    happened: Sequence[Event],
+    story: Sequence[Event],
+    sentences: Mapping[int, Sentence],
+    first_onset: int,
 ) -> dict[str, float]:
     own = [m for m in candidate.mentions if sentences[m.sentence].zone in _OWN_ZONES]
     kinds = {event.kind for event in happened}
@@ -321,7 +374,7 @@ def _drug_features(
     }
     features |= {
         "suspect cue": _near(sentences, own, "suspect:before", "suspect:any"),
-        "reject cue": _near(sentences, own, "reject:any", reach=30),
+        "relieves": _capped(e.kind in ("start", "ongoing") and _relief(story, e) for e in happened),
         "first after onset": float(bool(own) and own[0].start > first_onset),
         "treatment of": _capped(m.start and _after_improvement(sentences[m.sentence], m) for m in own),
         "with improvement": _near(sentences, own, "improve:any", "resolve:any", reach=90),
@@ -332,6 +385,24 @@ def _drug_features(
     return features
 
 
+def _cleared(mentions: Sequence[Found], sentences: Mapping[int, Sentence]) -> bool:
+    """Do the authors clear the drug: "X was ruled out as the cause", "the rash was not related to X"?"""
+    for mention in mentions:
+        for cue in sentences[mention.sentence].cued("reject"):
+            after = cue.kind == "reject:after" and 0 <= mention.start - cue.end <= _CLOSE
+            if after or (cue.kind == "reject:before" and 0 <= cue.start - mention.end <= _CLOSE):
+                return True
+    return False
+
+
+def _relief(story: Sequence[Event], start: Event) -> bool:
+    """Is the next thing that the story tells after the drug was given an improvement?"""
+    for event in story:
+        if event.start > start.end and event.kind in _TURNS:
+            return event.kind in ("improve", "resolve") and event.sentence <= start.sentence + 1
+    return False
+
+
 def _after_improvement(sentence: Sentence, mention: Found) -> bool:
     """ "responded to X", "improved with X", "resolved after X": X treats."""
     return any(
@@ -340,8 +411,20 @@ def _after_improvement(sentence: Sentence, mention: Found) -> bool:
     ) and not sentence.cued("stop", "reduce")
 
 
+def _turn_before(story: Sequence[Event], event: Event) -> str | None:
+    """The last thing that happened to a drug before an event."""
+    before = [
+        e.kind for e in story if e.start < event.start and e.kind in ("start", "ongoing", "stop", "reduce", "switch")
+    ]
+    return before[-1] if before else None
+
+
 def _disorder_features(
-    candidate: Candidate, happened: Sequence[Event], sentences: dict[int, Sentence], first_drug: int
+    candidate: Candidate,
+    happened: Sequence[Event],
+    story: Sequence[Event],
+    sentences: Mapping[int, Sentence],
+    first_drug: int,
 ) -> dict[str, float]:
     own = [m for m in candidate.mentions if sentences[m.sentence].zone in _OWN_ZONES]
     kinds = {event.kind for event in happened}
@@ -351,12 +434,12 @@ def _disorder_features(
         for kind in ("onset", "resolve", "improve", "persist", "worsen", "recur", "fatal")
     }
     features |= {
-        "before first drug": float(candidate.mentions[0].start < first_drug),
+        "relieved": _capped(
+            e.kind in ("improve", "resolve") and _turn_before(story, e) in ("start", "ongoing") for e in happened
+        ),
+        "before first drug": float(any(sentences[m.sentence].zone == "case" and m.start < first_drug for m in own)),
         "history cue": _near(sentences, own, "historical:forward", "historical:backward", reach=25),
         "suspect cue": _near(sentences, own, "suspect:any", reach=40),
         "is " + (entry.kind if entry else "unknown"): 1.0,
     }
-    chapter = next((c.code[0] for c in entry.codings if "icd-10" in c.system), None) if entry else None
-    if chapter:
-        features[f"chapter {chapter}"] = 1.0
     return features

@@ -6,11 +6,11 @@ Does not belong here: reading the text (``document``), weighing concepts (``cand
 
 from collections.abc import Sequence
 
-from pipeline.extraction import conditions, course, exposures, onset, people, roles
+from pipeline.extraction import conditions, course, drug_groups, exposures, onset, people, roles
 from pipeline.extraction.candidates import Candidate, candidates
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Sentence, bare
-from pipeline.extraction.groups import TOLD, Group, codings, verbatim
+from pipeline.extraction.groups import SIGNS, TOLD, Group, codings, verbatim
 from pipeline.extraction.groups import evidence as spans
 from pipeline.extraction.groups import name as naming
 from pipeline.extraction.people import Person
@@ -25,11 +25,11 @@ from pipeline.records import (
 )  # fmt: skip
 
 # Probabilities from which a concept counts; chosen by cross-validation on the training reports.
-SUSPECT = 0.4
-REACTION = 0.5
+SUSPECT = 0.3
+REACTION = 0.4
 SECOND = 0.7
 SIGN = 0.1
-SURE = 0.7
+SURE = 0.5
 """One side is sure."""
 PARTNER = 0.2
 MATE = 0.3
@@ -52,7 +52,7 @@ def _case(document: Document, number: int, person: Person, persons: int) -> Case
     everything = candidates(document, [s for s in sentences if s.zone != "apart"], story)
     drugs = _unite([c for c in everything if c.semantic == "drug"], document)
     disorders = _unite([c for c in everything if c.semantic == "disorder"], document)
-    reactions, suspects = _choose(disorders, drugs)
+    reactions, suspects = _choose(disorders, drugs, story)
     case = Case(case_id=f"{document.report.report_id}-{number}", report_id=document.report.report_id)
     case.patient = Patient(age=person.age, sex=person.sex, ethnicity=person.ethnicity)
     ids = {id(group): f"drug-{n}" for n, group in enumerate(_told(drugs, document, suspects), 1)}
@@ -77,11 +77,31 @@ def _unite(concepts: list[Candidate], document: Document) -> list[Group]:
     for concept in sorted(concepts, key=lambda c: (-c.score, c.mentions[0].start)):
         words = _content(concept.key)
         home = next((g for g in groups if any(_same(words, _content(m.key)) for m in g.members)), None)
+        home = home or _class_member(concept, concepts, groups)
         if home is None:
             groups.append(Group([concept], concept.score))
         else:
             home.members.append(concept)
+    for group in groups:
+        cleared = [m.score for m in group.members if m.features.get("cleared")]
+        group.score = min(cleared) if cleared else group.score
     return groups
+
+
+def _class_member(concept: Candidate, concepts: Sequence[Candidate], groups: Sequence[Group]) -> Group | None:
+    """The group of the only told member of a class ("the statin"), or of the class of an only member."""
+    if concept.semantic != "drug":
+        return None
+    if concept.entry is not None and concept.entry.kind == "class":
+        others = [c for c in concepts if concept.key in drug_groups.classes_of(c.key)]
+        return next((g for g in groups if len(others) == 1 and others[0] in g.members), None)
+    for group in groups:
+        head = group.members[0]
+        if head.entry is None or head.entry.kind != "class" or head.key not in drug_groups.classes_of(concept.key):
+            continue
+        if sum(head.key in drug_groups.classes_of(c.key) for c in concepts) == 1:
+            return group
+    return None
 
 
 def _content(name: str) -> frozenset[str]:
@@ -95,19 +115,19 @@ def _same(left: frozenset[str], right: frozenset[str]) -> bool:
 # --- choosing -----------------------------------------------------------------------------------------------------
 
 
-def _choose(disorders: list[Group], drugs: list[Group]) -> tuple[list[Group], list[Group]]:
+def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) -> tuple[list[Group], list[Group]]:
     """Reactions and suspects; where one side is sure, the best of the other needs less to count."""
     best_reaction = max((g.score for g in disorders), default=0.0)
     best_drug = max((g.score for g in drugs), default=0.0)
     reactions = _reactions(
-        disorders, min(REACTION, best_reaction) if best_drug >= SURE and best_reaction >= PARTNER else REACTION
+        disorders, min(REACTION, best_reaction) if best_drug >= SURE and best_reaction >= PARTNER else REACTION, story
     )
-    if not reactions:
+    if not reactions or (best_drug < PARTNER and any(m.features.get("cleared") for g in drugs for m in g.members)):
         return [], []
     return reactions, _suspects(drugs, min(SUSPECT, best_drug) if best_drug >= PARTNER else SUSPECT)
 
 
-def _reactions(disorders: list[Group], least: float) -> list[Group]:
+def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> list[Group]:
     """The reactions: the best, and others that stand on their own.
 
     What is likely but does not stand on its own is taken for a sign of the best reaction that explains it, or of the
@@ -117,12 +137,18 @@ def _reactions(disorders: list[Group], least: float) -> list[Group]:
     chosen: list[Group] = []
     for group in likely:
         home = next((c for c in chosen if _explained(group, c)), None)
-        if home is None and chosen and not _stands_alone(group):
+        if home is None and chosen and not _stands_alone(group, chosen, story):
             home = chosen[0]
         if home is not None:
             home.members += group.members
         else:
             chosen.append(group)
+    for sign in [c for c in chosen if all(m.entry and m.entry.kind in SIGNS for m in c.members)]:
+        home = next((c for c in chosen if c is not sign and _explained(sign, c)), None)
+        if home is not None:  # the diagnosis came after a likelier sign of it
+            home.members += sign.members
+            home.score = max(home.score, sign.score)
+            chosen.remove(sign)
     for group in disorders:  # signs below the threshold that a chosen diagnosis explains are its verbatim
         if group not in likely and group.score > SIGN:
             home = next((c for c in chosen if _explained(group, c)), None)
@@ -131,12 +157,22 @@ def _reactions(disorders: list[Group], least: float) -> list[Group]:
     return sorted(chosen, key=lambda g: -g.score)
 
 
-def _stands_alone(group: Group) -> bool:
-    """Is it a diagnosis which the text itself ties to a drug?"""
-    return group.score >= SECOND and any(
-        m.entry is not None and m.entry.kind == "disorder" and (m.features["cause link"] or m.features["induced link"])
-        for m in group.members
-    )
+def _stands_alone(group: Group, chosen: Sequence[Group], story: Sequence[Event]) -> bool:
+    """Is it a diagnosis which the text ties to a drug, or which took another course than the ones before it?"""
+    diagnoses = [m for m in group.members if m.entry is not None and m.entry.kind not in SIGNS]
+    if not diagnoses:
+        return False
+    if group.score >= SECOND and any(m.features["cause link"] or m.features["induced link"] for m in diagnoses):
+        return True
+    own = _ended(group, story)
+    return own is not None and all(_ended(other, story) not in (None, own) for other in chosen)
+
+
+def _ended(group: Group, story: Sequence[Event]) -> str | None:
+    """The outcome that the story tells of this very group by name, if it tells one."""
+    named = [event for event in story if group.keys & set(event.disorders)]
+    ended, _ = course.outcome(named, group.keys, ())
+    return None if ended == "unknown" else ended
 
 
 def _explained(sign: Group, diagnosis: Group) -> bool:
@@ -191,7 +227,7 @@ def _reaction(
 ) -> Reaction:
     zones = {sentence.index: sentence.zone for sentence in document.sentences}
     own = group.told(zones)
-    best = max(group.members, key=lambda m: (m.score, m.entry is not None))
+    best = group.best
     others = {key for g in reactions if g is not group for key in g.keys}
     ended, evidence = course.outcome(story, group.keys, others)
     reaction = Reaction(

@@ -1,36 +1,265 @@
 """Finds what drugs were given for, and what else the patient has or had.
 
-Belongs here: indications and history: disorders of the case that are no reactions.  Does not belong here: reactions.
+Belongs here: indications and history: disorders of the case that are no reactions, and operations.  Does not belong
+here: reactions, and what a drug is usually given for (``drug_groups``), which is weak evidence beside the text.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
+from functools import cache
 
-from pipeline.extraction.document import Document
+from pipeline.extraction import drug_groups
+from pipeline.extraction.cues import CueMatcher, expand
+from pipeline.extraction.document import Document, Found, Sentence
 from pipeline.extraction.groups import TOLD, Group, codings, evidence, name, verbatim
-from pipeline.records import Case, Concept
+from pipeline.extraction.numbers import table
+from pipeline.extraction.relations import Link
+from pipeline.extraction.roles import procedures
+from pipeline.records import Case, Concept, Span
+
+# What speaks for a disorder as the indication of a drug; chosen on the training reports.
+_FOR = 3.0  # "X for Y"
+_TREATED = 1.5  # "Y, treated with X"
+_TAGGED = 1.5
+_PATIENT_WITH = 2.0  # "a patient with Y"
+_USUAL = 2.5  # the drug is usually given for such disorders
+_UNUSUAL = -1.0  # it is known to be given for others
+_VAGUE = -1.0  # "the tumor"
+_SAME_SENTENCE = 1.0
+_PAST = -1.5
+_SIGN = -1.5
+_LATE = -1.5  # first told after the reaction began
+_FOR_OTHER = -2.0  # another drug is said to be for it
+_LEAST = 2.5
+_SECOND = 1.0  # a further indication may be so much worse than the best
+
+_PATIENT = re.compile(
+    r"(?:\b(?:patient|man|woman|male|female|boy|girl|infant|child|he|she|lady|gentleman|neonate|patients|case|who|and)\b"
+    r"[^.;]{0,25}?\b(?:with|having|had|suffer(?:ing|ed|s) from|affected by)"
+    r"|\b(?:diagnosed (?:with|as|as having)|diagnosis of|treatment of|known case of|followed for|because of|for))\s+"
+    r"(?:(?!(?:was|were|had|has|is|who|which|treated|treatment|developed|after|received|on|due|by|for)\s)"
+    r"[\w'/.-]+,?\s+){0,5}$",
+    re.IGNORECASE,
+)  # fmt: skip
+_COMPLAINT = re.compile(
+    r"\b(?:hours?|days?|weeks?|months?)['’]?s?[ -]+(?:long )?history of [^.;]*$|\bpresent\w* with [^.;]*$"
+    r"|\bcomplain\w* of [^.;]*$",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"(?:[^\W\d_][\w'’-]*\s?){1,6}")  # what a disorder unknown to the lexicon must look like
+_WINDOW = 70  # code points before a mention in which its introduction is looked for
+_FIRM = frozenset({"present", "historical", "possible"})
+_GENERAL = frozenset(
+    {
+        "disease",
+        "lesion",
+        "malignant neoplasm",
+        "neoplasm",
+        "symptom",
+        "infection",
+        "syndrome",
+        "complication",
+        "metastasis",
+    }
+)
 
 
 def fill(
-    document: Document, case: Case, drugs: Sequence[Group], disorders: Sequence[Group], reactions: Sequence[Group]
-) -> None:
-    """Add indications to the case's drugs (``drugs[i]`` is the group of ``case.drugs[i]``) and history to its patient."""
-    zones = {sentence.index: sentence.zone for sentence in document.sentences}
+    document: Document, case: Case, drugs: Sequence[Group], disorders: Sequence[Group], reactions: Sequence[Group],
+    sentences: Sequence[Sentence] | None = None,
+) -> None:  # fmt: skip
+    """Add indications to the drugs (``drugs[i]`` is the group of ``case.drugs[i]``) and history to the patient.
+
+    ``sentences`` are those about this patient; all, if not given.
+    """
+    by_index = {sentence.index: sentence for sentence in document.sentences}
     reaction_keys = {key for g in reactions for key in g.keys}
-    for group in disorders:
-        if group.keys & reaction_keys:
-            continue
-        own = [m for m in group.mentions if zones[m.sentence] in TOLD and m.assertion in ("present", "historical")]
-        if not own:
-            continue
-        best = group.members[0]
-        concept = Concept(term=name(best), codings=codings(best), verbatim=verbatim(own), evidence=evidence(own))
-        treated = {x.drug.key for m in group.members for x in m.links if x.kind == "indication"}
-        tagged = any(m.label == "indication" for m in own)
-        given = [d for d, g in zip(case.drugs, drugs, strict=True) if g.keys & treated]
-        if tagged and not given:
-            given = [d for d in case.drugs if d.role == "suspect"][:1]
-        if given:
-            for drug in given:
-                drug.indications.append(concept)
-        elif best.entry and any(m.label == "condition" or m.assertion == "historical" for m in own):
-            case.patient.history.append(concept)
+    others = [g for g in disorders if not g.keys & reaction_keys]
+    told = [(g, _own(g, by_index)) for g in others]
+    told = [(g, own) for g, own in told if own]
+    onset = min(
+        (
+            m.start
+            for g in reactions
+            for m in g.mentions
+            if by_index[m.sentence].zone == "case" and m.assertion == "present"
+        ),
+        default=None,
+    )
+    introduced = {id(g) for g, own in told if _introduced(document, own, by_index)}
+    indications: set[int] = set()
+    for drug, group in zip(case.drugs, drugs, strict=True):
+        suspect = drug.role in ("suspect", "interacting")
+        for chosen, own in _indications(group, told, drugs, by_index, onset, introduced, weigh=suspect):
+            drug.indications.append(_concept(chosen, own))
+            if suspect:
+                indications.add(id(chosen))
+    for group, own in told:
+        if id(group) not in indications and _is_history(document, group, own, by_index, onset):
+            case.patient.history.append(_concept(group, own))
+    _operations(document, case, document.sentences if sentences is None else sentences)
+
+
+def _own(group: Group, by_index: dict[int, Sentence]) -> list[Found]:
+    """The mentions that state a fact of the case."""
+    return [m for m in group.mentions if by_index[m.sentence].zone in TOLD and m.assertion in _FIRM]
+
+
+def _concept(group: Group, own: Sequence[Found]) -> Concept:
+    best = group.best
+    return Concept(term=name(best), codings=codings(best), verbatim=verbatim(own), evidence=evidence(own))
+
+
+# --- indications --------------------------------------------------------------------------------------------------
+
+
+def _indications(
+    drug: Group, told: Sequence[tuple[Group, list[Found]]], drugs: Sequence[Group],
+    by_index: dict[int, Sentence], onset: int | None, introduced: Collection[int], *, weigh: bool,
+) -> list[tuple[Group, list[Found]]]:  # fmt: skip
+    """The disorders a drug was given for. Without ``weigh`` only those that the text says it was for.
+
+    ``introduced`` are the ids of the groups that the text introduces as the patient's.
+    """
+    if not weigh:
+        return [(g, own) for g, own in told if any(_is_for(x) and x.drug.key in drug.keys for x in _links(g, by_index))]
+    scored = [(_fit(drug, g, own, drugs, by_index, onset, introduced), g, own) for g, own in told]
+    best = max((value for value, _, _ in scored), default=0.0)
+    return [(g, own) for value, g, own in scored if value >= _LEAST and value >= best - _SECOND]
+
+
+def _links(group: Group, by_index: dict[int, Sentence]) -> list[Link]:
+    return [
+        x for m in group.members for x in m.links if x.kind == "indication" and by_index[x.drug.sentence].zone in TOLD
+    ]
+
+
+def _is_for(link: Link) -> bool:
+    """Does the drug stand first ("X for Y")?"""
+    return link.drug.end <= link.disorder.start
+
+
+def _fit(
+    drug: Group, group: Group, own: Sequence[Found], drugs: Sequence[Group],
+    by_index: dict[int, Sentence], onset: int | None, introduced: Collection[int],
+) -> float:  # fmt: skip
+    """How well a disorder fits as what a drug was given for."""
+    entry = group.best.entry
+    if entry is None and not any(m.label == "indication" and _NAME.fullmatch(m.text) for m in own):
+        return 0.0
+    links = _links(group, by_index)
+    value = 0.0
+    if any(_is_for(x) and x.drug.key in drug.keys for x in links):
+        value += _FOR
+    elif any(x.drug.key in drug.keys for x in links):
+        value += _TREATED
+    elif any(_is_for(x) and any(x.drug.key in d.keys for d in drugs if d is not drug) for x in links):
+        value += _FOR_OTHER
+    if any(m.label == "indication" for m in own):
+        value += _TAGGED
+    if id(group) in introduced:
+        value += _PATIENT_WITH
+    usual = _is_usual(drug, group)
+    if usual:
+        value += _USUAL
+    elif usual is False:
+        value += _UNUSUAL
+    if group.best.key in _GENERAL:
+        value += _VAGUE
+    sentences = {m.sentence for m in drug.mentions}
+    if any(m.sentence in sentences for m in own):
+        value += _SAME_SENTENCE
+    if all(m.assertion == "historical" for m in own):
+        value += _PAST
+    if entry is not None and entry.kind != "disorder":
+        value += _SIGN
+    if onset is not None and own[0].start > onset and by_index[own[0].sentence].zone == "case":
+        value += _LATE
+    return value
+
+
+def _introduced(document: Document, own: Sequence[Found], by_index: dict[int, Sentence]) -> bool:
+    """ "a patient with Y", "diagnosed with Y"."""
+    return any(
+        _PATIENT.search(document.text[max(by_index[m.sentence].start, m.start - _WINDOW) : m.start]) for m in own
+    )
+
+
+def _is_usual(drug: Group, group: Group) -> bool | None:
+    """Is the drug usually given for such a disorder (its code or a word of its name)? ``None`` if nothing is known."""
+    uses = {use for key in drug.keys for use in drug_groups.uses(key)}
+    if not uses:
+        return None
+    codes = [c.code.lower() for m in group.members if m.entry for c in m.entry.codings if "icd-10" in c.system]
+    words = " ".join(group.keys).lower()
+    return any(code.startswith(use) for code in codes for use in uses) or any(
+        use in words for use in uses if len(use) > 3
+    )
+
+
+# --- history ------------------------------------------------------------------------------------------------------
+
+
+def _is_history(
+    document: Document, group: Group, own: Sequence[Found], by_index: dict[int, Sentence], onset: int | None
+) -> bool:
+    """Did the patient have the disorder besides: told as history, or a diagnosis told before the reaction?"""
+    entry = group.best.entry
+    if entry is None or entry.name in _GENERAL:
+        return False
+    if all(_COMPLAINT.search(document.text[max(0, m.start - _WINDOW) : m.start]) for m in own):
+        return False
+    if any(m.assertion == "historical" or m.label == "condition" for m in own):
+        return True
+    case = [m for m in own if by_index[m.sentence].zone == "case"]
+    if entry.kind != "disorder" or not case:
+        return False
+    return own[0].start < onset if onset is not None else _introduced(document, case, by_index)
+
+
+def _operations(document: Document, case: Case, sentences: Sequence[Sentence]) -> None:
+    """Add operations and other treatments that are no medicines to the history."""
+    spans: dict[str, list[Span]] = {}
+    told = [s for s in sentences if s.zone == "case"]
+    for sentence in told:
+        for m in sentence.of("drug"):
+            if m.assertion in ("present", "historical") and m.key in procedures():
+                spans.setdefault(m.key, []).append(m.span)
+    for start, end in _operation_spans(document.folded, told):
+        words = " ".join(document.folded[start:end].split())
+        spans.setdefault(words, []).append((start, end))
+    known = {
+        word
+        for concept in case.patient.history
+        for form in (concept.term, *concept.verbatim)
+        for word in [form.lower()]
+    }
+    for words, found in spans.items():
+        if not any(words in form or form in words for form in known):
+            case.patient.history.append(
+                Concept(term=words, verbatim=list(dict.fromkeys(document.text[a:b] for a, b in found)), evidence=found)
+            )
+
+
+def _operation_spans(folded: str, sentences: Sequence[Sentence]) -> Iterator[Span]:
+    matcher, ending = _operation_names()
+    for sentence in sentences:
+        part = folded[sentence.start : sentence.end]
+        found = [(c.start, c.end) for c in matcher.find(part)] + [m.span() for m in ending.finditer(part)]
+        last = -1
+        for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
+            denied = any(
+                c.kind in ("negated:forward", "hypothetical:forward") and 0 <= sentence.start + start - c.end <= 30
+                for c in sentence.cues
+            )
+            if start >= last and not denied:
+                yield sentence.start + start, sentence.start + end
+            last = max(last, end)
+
+
+@cache
+def _operation_names() -> tuple[CueMatcher, re.Pattern[str]]:
+    patterns = [words for kind, words in table("procedures", 2) if kind == "operation"]
+    endings = "|".join(re.escape(words[1:]) for words in patterns if words.startswith("-"))
+    phrases = ((words, phrase) for words in patterns if not words.startswith("-") for phrase in expand(words))
+    return CueMatcher(("operation", phrase) for _, phrase in phrases), re.compile(rf"\b[a-z]{{3,}}(?:{endings})\b")

@@ -22,6 +22,16 @@ from pipeline.records import AgeUnit, Evidence, Sex, Span
 Kind = Literal["age", "sex", "ethnicity", "population"]
 
 
+# What makes a colour or a nation an ethnicity: the person or descent it is of ("white" also goes with matter, cells).
+_OF_A_PERSON = re.compile(
+    r"(?:[\s,-]+(?!(?:in|of|on|with|and|from|by|for|to|the|an?|at|blood|matter|cells?|who|was|were|is)\b)[\w'-]+){0,3}?[\s,-]+"
+    r"(?:m[ae]n|wom[ae]n|males?|females?|boys?|girls?|patients?|child(?:ren)?|infants?|neonates?|newborns?|bab(?:y|ies)|"
+    r"toddlers?|lad(?:y|ies)|gentlem[ae]n|adults?|adolescents?|teenagers?|subjects?|individuals?|persons?|people|"
+    r"volunteers?|mothers?|fathers?|primigravida|primipara|multipara|origins?|descents?|ancestry|ethnicity|race|"
+    r"heritage|background|nationality)\b"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Demographic:
     """One mention.  ``value`` is the age or the number of persons, the sex, or the ethnicity as written in lower case.
@@ -143,7 +153,7 @@ def find(text: str) -> list[Demographic]:
             found.append(Demographic("age", cue.start, cue.end, None))
         elif kind in ("sex", "plural") or (kind == "pronoun" and low[cue.start : cue.end] in ("she", "he")):
             found.append(Demographic("sex", cue.start, cue.end, value))
-        elif kind == "ethnicity":
+        elif kind == "ethnicity" and _OF_A_PERSON.match(low, cue.end):
             found.append(Demographic("ethnicity", cue.start, cue.end, low[cue.start : cue.end]))
     found += [Demographic("population", *m.span("n"), number(m["n"])) for m in _NEAR_PEOPLE.matches(_POPULATION, low)]
     return sorted(found, key=lambda d: (d.start, d.end))

@@ -19,7 +19,10 @@ from pipeline.terminology import Entry, Match, lexicon
 
 Semantic = Literal["drug", "disorder"]
 
+_EXCERPT = 3
+"""A report of so few sentences is an excerpt: it has no case beside which something is literature or history."""
 _LOOSE_WORDS = 4
+_LOOSE = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "loose_words.tsv", 1))
 LIST = re.compile(r"\s*(?:\([^)]{0,25}\))?\s*(?:,|/|\+|,?\s*(?:and|or|plus|and/or|with|as well as))\s*", re.IGNORECASE)
 """What stands between two items of one list: "A, B (C) and D"."""
 _DISORDER_TYPES = {"reaction", "indication", "condition"}
@@ -111,7 +114,9 @@ def read(report: Report) -> Document:
     for mention in tagged:
         index = bisect_right(starts, mention.start) - 1
         sentence = sentences[index]
-        mention.assertion = assertion(text, sentence.span, (mention.start, mention.end), sentence.cues, sentence.zone)
+        said = assertion(text, sentence.span, (mention.start, mention.end), sentence.cues, sentence.zone)
+        if len(sentences) > _EXCERPT or said in ("negated", "family"):
+            mention.assertion = said
     return Document(
         report=report, folded=folded, sentences=sentences, mentions=tagged, long_forms=long_forms,
         pairs=pairs.find(text, tagged, spans),
@@ -128,9 +133,10 @@ def _place(
 ) -> None:
     """Put every drug and disorder into its sentence: tagged spans first, then lexicon matches none of them covers."""
     found: list[Found] = []
+    named = _in_names(matches)
     for semantic in ("drug", "disorder"):
         types = {"drug"} if semantic == "drug" else _DISORDER_TYPES
-        own = [m for m in matches if m.entry.semantic == semantic]
+        own = [m for m in matches if m.entry.semantic == semantic and (m.start, m.end) not in named]
         own_starts = [m.start for m in own]
         labels: dict[Span, str] = {}
         taken: list[Span] = []
@@ -164,14 +170,28 @@ def _place(
         sentence.found.append(one)
 
 
+def _in_names(matches: list[Match]) -> set[Span]:
+    """Drug classes that are part of a disorder's name: "neuroleptic malignant syndrome"."""
+    disorders = [m for m in matches if m.entry.semantic == "disorder"]
+    starts = [m.start for m in disorders]
+    inside: set[Span] = set()
+    for match in matches:
+        if match.entry.kind == "class":
+            at = bisect_right(starts, match.start) - 1
+            if at >= 0 and match.end <= disorders[at].end:
+                inside.add((match.start, match.end))
+    return inside
+
+
 def _is_loose(mention: Mention, inside: list[Match]) -> bool:
     """Does a tagged span hold so much beside the known names in it that the names say it better?"""
+    words = mention.text.lower().split()
+    if not _LOOSE.isdisjoint(words):
+        return True
     if not inside:
         return False
-    rest = len(mention.text.split()) - sum(
-        len(mention.text[m.start - mention.start : m.end - mention.start].split()) for m in inside
-    )
-    return len({m.entry.name for m in inside}) > 1 or rest > _LOOSE_WORDS
+    known = sum(len(mention.text[m.start - mention.start : m.end - mention.start].split()) for m in inside)
+    return len({m.entry.name for m in inside}) > 1 or len(words) - known > _LOOSE_WORDS
 
 
 def _head(matches: list[Match]) -> Entry | None:

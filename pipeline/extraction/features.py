@@ -66,9 +66,25 @@ def _trigger_numbers() -> dict[str, int]:
     return {word: trigger_classes().index(kind) for word, kind in _triggers().items()}
 
 
+class _Signs(dict[int, str]):
+    """What a code point is in the shape of a word."""
+
+    def __missing__(self, code: int) -> str:
+        c = chr(code)
+        self[code] = sign = "X" if c.isupper() else "x" if c.islower() else "d" if c.isdigit() else c
+        return sign
+
+
+_SIGNS = _Signs()
+
+
 def shape(form: str) -> str:
     """Letters as ``X`` and ``x``, digits as ``d``; a repeated sign is written once with ``+``: ``Hb1`` → ``Xxd``."""
-    signs = "".join("X" if c.isupper() else "x" if c.islower() else "d" if c.isdigit() else c for c in form)
+    return _squeezed(form.translate(_SIGNS))
+
+
+@lru_cache(maxsize=4096)
+def _squeezed(signs: str) -> str:
     return _RUN.sub(r"\1+", signs)
 
 

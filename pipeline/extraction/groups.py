@@ -15,6 +15,10 @@ from pipeline.records import Coding, Evidence
 TOLD: frozenset[Zone] = frozenset({"case", "summary"})
 """Zones whose sentences state facts of the case."""
 _MAX_VERBATIM = 12
+SIGNS = frozenset({"sign", "laboratory", "event"})
+"""Kinds of disorder that a diagnosis usually explains."""
+VAGUE = SIGNS | {"class"}
+"""Kinds that name a thing less well than others do."""
 
 
 @dataclass(slots=True)
@@ -41,8 +45,10 @@ class Group:
 
     @property
     def best(self) -> Candidate:
-        """The member that names the thing best: a known one before an unknown, then the likelier."""
-        return max(self.members, key=lambda m: (m.entry is not None, m.score))
+        """The member that names the thing best: a known one, an ingredient or a diagnosis, the likelier."""
+        return max(
+            self.members, key=lambda m: (m.entry is not None, m.entry is None or m.entry.kind not in SIGNS, m.score)
+        )
 
 
 def name(candidate: Candidate) -> str:

@@ -3,17 +3,28 @@
 Belongs here: choosing among the times that ``times`` reads.  Does not belong here: reading them.
 """
 
+import re
 from collections.abc import Collection, Sequence
 
 from pipeline.extraction import times
-from pipeline.extraction.document import Document, Sentence
+from pipeline.extraction.cues import Cue
+from pipeline.extraction.document import Document, Found, Sentence
 from pipeline.extraction.times import TimeExpression
 from pipeline.records import Reaction
 
 _FITTING = frozenset({"after", "later", "within", "day_number"})
-_FOREIGN_ANCHORS = frozenset({"stop", "admission", "procedure", "reaction"})
+_ENDING = ("resolve", "improve", "discharge", "stop", "switch", "norecur", "tolerated", "fatal", "persist", "reduce")
+_STARTING = ("start", "ongoing")
 _LEAST = 3.0
+_MOST_TIMES = 40
+"""Times of one sentence that are looked at: what has more is a table."""
 _NEAR = 100
+_CLOSE = 60
+_LAST_DOSE = re.compile(r"\b(?:last|final|complet\w+|end of|finish\w*)\b", re.IGNORECASE)
+"""The end of a course is where its effects are counted from; a drug stopped for another reason is not."""
+_COMING = re.compile(r"\b(?:over|during|in|within) the (?:following|next|ensuing|subsequent|first)\b", re.IGNORECASE)
+_ANAESTHESIA = re.compile(r"\ban(?:a?)esthe", re.IGNORECASE)
+_REASON = re.compile(r"\b(?:because of|due to|owing to|on account of|after developing|for)\b", re.IGNORECASE)
 
 
 def fill(
@@ -25,22 +36,20 @@ def fill(
 ) -> None:
     """Set ``time_to_onset`` and its evidence; the keys are the concepts of each reaction and each suspect."""
     suspects = {key for keys in suspect_keys for key in keys}
+    every = {key for keys in reaction_keys for key in keys}
     scored: list[tuple[float, TimeExpression, Sentence]] = []
+    previous: Sentence | None = None
     for sentence in told:
-        for time in times.find(document.text, sentence.start, sentence.end):
-            if time.iso and time.relation in _FITTING and time.iso.startswith("P"):
-                value = _fit(sentence, time, suspects)
+        for time in times.find(document.text, sentence.start, sentence.end)[:_MOST_TIMES]:
+            if time.iso and time.iso.startswith("P"):
+                value = _fit(document.text, sentence, previous, time, suspects, every)
                 if value > 0:
                     scored.append((value, time, sentence))
+        previous = sentence
     for reaction, keys in zip(reactions, reaction_keys, strict=True):
         best: tuple[float, TimeExpression] | None = None
         for value, time, sentence in scored:
-            near = [
-                m
-                for m in sentence.of("disorder")
-                if m.key in keys and m.assertion != "negated" and abs(m.start - time.end) <= _NEAR
-            ]
-            total = value + (2.0 if near else 0.0)
+            total = value + _about(sentence, time, keys, every)
             if total >= _LEAST and (best is None or total > best[0]):
                 best = (total, time)
         if best is not None:
@@ -48,17 +57,85 @@ def fill(
             reaction.facts["time_to_onset"] = [(best[1].start, best[1].end)]
 
 
-def _fit(sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> float:
-    """How well a time fits the beginning of a reaction, whatever the reaction."""
-    value = 0.0
-    if time.anchor in ("start", "dose_change"):
-        value += 2.0
-    elif time.anchor in _FOREIGN_ANCHORS:
+def _about(sentence: Sentence, time: TimeExpression, keys: Collection[str], every: Collection[str]) -> float:
+    """How surely a time is about one reaction and not another."""
+    named = [m for m in sentence.of("disorder") if m.key in every and m.assertion != "negated"]
+    if any(m.key in keys and _distance(m, time) <= _NEAR for m in named):
+        return 2.0
+    return -2.0 if named and not any(m.key in keys for m in named) else 0.0
+
+
+def _fit(
+    text: str, sentence: Sentence, previous: Sentence | None, time: TimeExpression, suspects: Collection[str],
+    reactions: Collection[str],
+) -> float:  # fmt: skip
+    """How well a time fits the beginning of a reaction, whatever the reaction; 0: not at all."""
+    value = _relation(text, sentence, previous, time, suspects)
+    if value is None:
         return 0.0
-    if any(-60 <= cue.start - time.end <= 60 or 0 <= time.start - cue.end <= 60 for cue in sentence.cued("onset")):
-        value += 1.5
-    if any(abs(cue.start - time.end) <= 60 for cue in sentence.cued("resolve", "improve", "stop", "norecur", "fatal")):
-        value -= 2.0
+    onset = _nearest(time, sentence.cued("onset"))
+    signs = [m for m in sentence.of("disorder") if m.key in reactions and m.assertion != "negated"]
+    if onset > _CLOSE and not signs:
+        return 0.0
+    value += 1.5 if onset <= _CLOSE else 0.5
+    ending = [cue for cue in sentence.cued(*_ENDING) if not _because(text, cue, signs)]
+    if _nearest(time, ending) < min(onset, _CLOSE):
+        value -= 2.5
+    if sentence.cued("restart", "recur"):
+        value -= 1.0
     if any(m.key in suspects for m in sentence.of("drug")):
         value += 1.0
+    elif previous is not None and any(m.key in suspects for m in previous.of("drug")):
+        value += 0.5
     return value
+
+
+def _relation(
+    text: str, sentence: Sentence, previous: Sentence | None, time: TimeExpression, suspects: Collection[str]
+) -> float | None:
+    """What a time says by its own words and by what it is counted from; ``None`` where that is no onset."""
+    words = text[max(sentence.start, (time.cue_span or (time.start, 0))[0]) : time.end]
+    exposed = any(m.key in suspects for m in sentence.of("drug"))
+    if time.relation == "before":
+        begun = _nearest(time, sentence.cued("start")) <= _CLOSE and not _nearest(time, sentence.cued("stop")) <= _CLOSE
+        return 2.0 if begun and exposed else None
+    if time.relation == "duration":
+        if _COMING.search(text, max(sentence.start, time.start - 30), time.end):
+            return 0.5
+        given = [cue for cue in sentence.cued(*_STARTING) if 0 <= time.start - cue.end <= _CLOSE]
+        then = [cue for cue in sentence.cued("onset") if 0 <= cue.start - time.end <= _NEAR]
+        return 0.5 if exposed and given and then else None
+    if time.relation not in _FITTING:
+        return None
+    match time.anchor:
+        case "start" | "dose_change":
+            return 2.0
+        case "stop":
+            phrase = text[time.end : time.anchor_span[1] + 10] if time.anchor_span else words
+            return 1.0 if _LAST_DOSE.search(phrase) else None
+        case "procedure":
+            return 1.0 if _ANAESTHESIA.search(text, sentence.start, sentence.end) else None
+        case "admission":
+            begun = (
+                previous is not None
+                and bool(previous.cued("start"))
+                and any(m.key in suspects for m in previous.of("drug"))
+            )
+            return 1.0 if time.relation == "day_number" and begun else None
+        case "reaction":
+            return None
+    return 0.0
+
+
+def _because(text: str, cue: Cue, signs: Sequence[Found]) -> bool:
+    """Is a drug stopped for the reaction itself, so that the time of the stop is that of the onset?"""
+    return any(0 < m.start - cue.end <= _NEAR and _REASON.search(text, cue.end, m.start) for m in signs)
+
+
+def _distance(one: Cue | Found, time: TimeExpression) -> int:
+    return max(0, one.start - time.end, time.start - one.end)
+
+
+def _nearest(time: TimeExpression, found: Sequence[Cue]) -> int:
+    """Code points to the nearest of some cues; beyond any limit where there is none."""
+    return min((_distance(cue, time) for cue in found), default=1 << 30)

@@ -9,14 +9,15 @@ tables, and all sentences of a report are decoded at once.
 """
 
 import gzip
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, lasting
 from pipeline.extraction import features
 from pipeline.extraction.features import CLUSTER_PAIRS, PAIRS, REACH
 from pipeline.records import Span
@@ -26,171 +27,191 @@ MODELS = Path(__file__).resolve().parent / "models"
 Scores = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
-_WIDTH = 2 * REACH + 1
+_DISTANCES = range(-REACH, REACH + 1)
 _CACHE = 40_000
 """Words whose summed weights are kept; the cache starts anew when it is full."""
+_ZEROS = repeat(0)
+_EDGE = ""
+_GAP = (_EDGE,) * REACH
+"""Stands between sentences, so that no token sees beyond its own."""
 
 
 class _Pairs:
     """Weights of pairs ``left_right`` that begin at the distances ``steps`` from a token."""
 
-    def __init__(self, prefix: str, steps: Sequence[int], names: dict[str, int], weights: Scores) -> None:
+    def __init__(self, steps: Sequence[int], names: Iterable[tuple[str, int]], weights: Scores) -> None:
         self._steps = steps
-        found: dict[str, list[int]] = {}
-        for name, row in names.items():
-            if name.startswith(prefix):
-                step, _, pair = name.removeprefix(prefix).partition("|")
-                found.setdefault(pair, [-1] * len(steps))[steps.index(int(step))] = row
         self.ids: dict[str, int] = {}
-        coded = sorted((self._code(*pair.rsplit("_", 1)), pair) for pair in found)
-        self._codes: Ids = np.array([code for code, _ in coded] or [-1], np.int64)
-        self._rows: Ids = np.array([found[pair] for _, pair in coded] or [[-1] * len(steps)], np.int64)
+        column = {str(step): number for number, step in enumerate(steps)}
+        found: dict[int, list[int]] = {}
+        nothing = [0] * len(steps)
+        for name, row in names:
+            step, _, pair = name.partition("|")
+            left, _, right = pair.rpartition("_")
+            code = self.ids.setdefault(left, len(self.ids) + 1) << 32 | self.ids.setdefault(right, len(self.ids) + 1)
+            if code not in found:
+                found[code] = nothing.copy()
+            found[code][column[step]] = row
+        codes: Ids = np.array(list(found) or [-1], np.int64)
+        order = codes.argsort()
+        self._codes = codes[order]
+        self._rows: Ids = np.array(list(found.values()) or [nothing], np.int64)[order]
         self._weights = weights
-
-    def _code(self, left: str, right: str) -> int:
-        return (self.ids.setdefault(left, len(self.ids) + 1) << 32) | self.ids.setdefault(right, len(self.ids) + 1)
 
     def add(self, total: Scores, ids: Ids) -> None:
         """Add the weights of all neighbouring ``ids`` (0: a word of no pair) to the tokens' scores."""
-        codes = (ids[:-1] << 32) | ids[1:]
+        at = np.flatnonzero((ids[:-1] > 0) & (ids[1:] > 0))
+        codes = ids[at] << 32 | ids[at + 1]
         place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
-        hit = np.nonzero(self._codes[place] == codes)[0]
-        rows = self._rows[place[hit]]
-        for column, step in enumerate(self._steps):
-            to = hit - step
-            use = (rows[:, column] >= 0) & (to >= 0) & (to < len(total))
-            total[to[use]] += self._weights[rows[use, column]]
+        hit = self._codes[place] == codes
+        at, rows = at[hit], self._rows[place[hit]]
+        for column, step in enumerate(self._steps):  # what falls beyond a sentence falls into a gap
+            total[at - step] += self._weights[rows[:, column]]
 
 
 class Tagger:
     """A trained model: ``labels`` in the order of the columns of all tables.
 
-    ``offsets`` are added to the scores of a type's labels: above 0 more is found, below 0 less.
+    ``offsets`` are added to the scores of a type's labels: above 0 more is found, below 0 less.  ``word`` gives the
+    features of a word.
     """
 
     def __init__(self, model: Path, words: features.WordTable, offsets: Mapping[str, float] | None = None) -> None:
         with np.load(model, allow_pickle=False) as data:
             self.labels: list[str] = data["labels"].tobytes().decode().split("\n")
-            names = {name: row for row, name in enumerate(data["features"].tobytes().decode().split("\n"))}
-            weights: Scores = np.zeros((len(names), len(self.labels)), np.float32)
-            weights[data["rows"], data["columns"]] = data["weights"]
+            names: list[str] = data["features"].tobytes().decode().split("\n")
+            # Row 0 is of no feature.
+            self._weights: Scores = np.zeros((len(names) + 1, len(self.labels)), np.float32)
+            self._weights[data["rows"].astype(np.int64) + 1, data["columns"]] = data["weights"]
             self._transitions: Scores = data["transitions"]
-        self._names, self._weights = names, weights
         self._offsets: Scores = np.array([(offsets or {}).get(label[2:], 0.0) for label in self.labels], np.float32)
-        self._table = words
-        self._word_pairs = _Pairs("pair:", PAIRS, names, weights)
-        self._cluster_pairs = _Pairs("clusters:", CLUSTER_PAIRS, names, weights)
-        classes = features.trigger_classes()
-        self._around: list[Scores] = [
-            np.stack([np.stack([self._sum([f"{side}:{a}_{b}"]) for b in classes]) for a in classes])
-            for side in ("left", "right", "between")
-        ]
-        self._marks = {name: weights[row] for name, row in names.items() if name.startswith(features.MARK)}
-        self._inside = sum(label.startswith("I-") for label in self.labels)
+        self.word: Callable[[str], features.Word] = (
+            words.features if isinstance(words, Words) else partial(features.word, table=words)
+        )
+        groups: dict[str, list[tuple[str, int]]] = {}
+        for row, name in enumerate(names, 1):
+            group, mark, rest = name.partition("|" if name[0] in "-0123" else ":")
+            groups.setdefault(group + mark, []).append((rest, row))
+        self._near = {distance: dict(groups.get(f"{distance}|", ())) for distance in _DISTANCES}
+        self._word_pairs = _Pairs(PAIRS, groups.get("pair:", ()), self._weights)
+        self._cluster_pairs = _Pairs(CLUSTER_PAIRS, groups.get("clusters:", ()), self._weights)
+        self._around = [self._by_class(groups.get(f"{side}:", ())) for side in ("left", "right", "between")]
+        self._marks = {features.MARK + rest: row for rest, row in groups.get(features.MARK, ())}
+        self._begins = sum(not label.startswith("I-") for label in self.labels)
         self._reset()
 
-    def _sum(self, names: Sequence[str]) -> Scores:
-        rows = [self._names[name] for name in names if name in self._names]
-        total: Scores = self._weights[rows].sum(axis=0)
-        return total
+    def _by_class(self, names: Iterable[tuple[str, int]]) -> Scores:
+        """Weights of pairs ``a_b`` of trigger classes, as an array (a, b, labels)."""
+        classes = {name: number for number, name in enumerate(features.trigger_classes())}
+        table: Scores = np.zeros((len(classes), len(classes), len(self.labels)), np.float32)
+        for name, row in names:
+            left, _, right = name.partition("_")
+            table[classes[left], classes[right]] = self._weights[row]
+        return table
 
     def _reset(self) -> None:
-        self._words: dict[str, tuple[int, int, int, int]] = {}
-        self._sums: Scores = np.zeros((1024, _WIDTH, len(self.labels)), np.float32)
-        self._sums[0, REACH - 1], self._sums[0, REACH + 1] = self._sum(["-1|edge"]), self._sum(["1|edge"])
+        """Begin the tables of words anew: of each its summed weights by distance, and its ids in the other tables."""
+        self._known: dict[str, int] = {_EDGE: 0}
+        self._sums: Scores = np.zeros((1024, len(_DISTANCES), len(self.labels)), np.float32)
+        self._ids: Ids = np.zeros((1024, 3), np.int64)
+        for distance in (-1, 1):
+            self._sums[0, distance + REACH] = self._weights[self._near[distance].get("edge", 0)]
 
-    def _word(self, form: str) -> tuple[int, int, int, int]:
-        """Row in the table of summed weights, id in word pairs, id in cluster pairs, trigger class of a word."""
-        made = features.word(form, self._table)
-        row = len(self._words) + 1  # row 0 is the edge of a sentence
-        if row == len(self._sums):
+    def _learn(self, forms: Iterable[str]) -> None:
+        """Enter words into the tables that are not there yet."""
+        new = [form for form in dict.fromkeys(forms) if form not in self._known]
+        first = len(self._known)
+        while len(self._sums) < first + len(new):
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
-        for distance in range(-REACH, REACH + 1):
-            self._sums[row, distance + REACH] = self._sum([f"{distance}|{name}" for name in made.near[abs(distance)]])
-        found = (row, self._word_pairs.ids.get(made.key, 0), self._cluster_pairs.ids.get(made.cluster, 0), made.trigger)
-        self._words[form] = found
-        return found
+            self._ids = np.concatenate([self._ids, np.zeros_like(self._ids)])
+        rows: list[int] = []
+        ends: list[int] = []
+        for number, form in enumerate(new, first):
+            made = self.word(form)
+            self._known[form] = number
+            self._ids[number] = (
+                self._word_pairs.ids.get(made.key, 0), self._cluster_pairs.ids.get(made.cluster, 0), made.trigger,
+            )  # fmt: skip
+            for distance, near in self._near.items():
+                rows += map(near.get, made.near[abs(distance)], _ZEROS)
+                ends.append(len(rows))
+        if new:
+            sums = _sums(self._weights, np.array(rows, np.int64), np.array(ends))
+            self._sums[first : first + len(new)] = sums.reshape(len(new), *self._sums.shape[1:])
 
     def scores(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[Scores]:
         """Per sentence of word forms, an array (tokens, labels) of log scores before transitions."""
-        if len(self._words) > _CACHE:
+        if len(self._known) > _CACHE:
             self._reset()
-        known = self._words
-        gap = [(0, 0, 0, 0)] * REACH  # so that no token sees beyond its sentence
-        found = [*gap]
-        around = [*gap]
-        marked: list[tuple[int, Scores]] = []
-        starts: list[int] = []
-        for forms, row in zip(sentences, marks, strict=True):
-            starts.append(len(found))
-            own = [known.get(form) or self._word(form) for form in forms]
-            marked += [
-                (place, self._marks[mark])
-                for place, names in enumerate(row, len(found))
-                for mark in names
-                if mark in self._marks
-            ]
-            around += features.surroundings([one[3] for one in own])
-            around += gap
-            found += own
-            found += gap
-        ids = np.array(found, np.int64)
-        before, next_before, after, next_after = np.array(around, np.int64).T
+        forms = [*_GAP, *chain.from_iterable((*sentence, *_GAP) for sentence in sentences)]
+        rows = list(map(self._known.get, forms))
+        if None in rows:
+            self._learn(forms)
+            rows = list(map(self._known.get, forms))
+        words = np.array(rows, np.int64)
+        word_ids, cluster_ids, triggers = self._ids[words].T
         left, right, between = self._around
-        total: Scores = left[before, next_before] + right[after, next_after] + between[before, after]
+        before, next_before, after, next_after = _surroundings(words, triggers)
+        total: Scores = left[before, next_before]
+        total += right[after, next_after]
+        total += between[before, after]
         total += self._offsets
-        size = len(found)
-        for distance in range(-REACH, REACH + 1):
+        size = len(words)
+        for distance in _DISTANCES:
             first, last = max(0, -distance), min(size, size - distance)
-            total[first:last] += self._sums[ids[first + distance : last + distance, 0], distance + REACH]
-        self._word_pairs.add(total, ids[:, 1])
-        self._cluster_pairs.add(total, ids[:, 2])
-        for place, weights in marked:
-            total[place] += weights
-        return [total[start : start + len(forms)] for start, forms in zip(starts, sentences, strict=True)]
+            total[first:last] += self._sums[words[first + distance : last + distance], distance + REACH]
+        self._word_pairs.add(total, word_ids)
+        self._cluster_pairs.add(total, cluster_ids)
+        starts = np.cumsum([REACH, *(len(sentence) + REACH for sentence in sentences)]).tolist()
+        self._add_marks(total, starts, marks)
+        return [total[start : start + len(forms)] for start, forms in zip(starts, sentences, strict=False)]
+
+    def _add_marks(self, total: Scores, starts: Sequence[int], marks: Sequence[Sequence[Sequence[str]]]) -> None:
+        """Add the weights of marks; ``starts`` are the places of the sentences in ``total``."""
+        places: list[int] = []
+        begins: list[int] = []
+        rows: list[int] = []
+        for start, sentence in zip(starts, marks, strict=False):
+            for place, names in enumerate(sentence, start):
+                if names:
+                    places.append(place)
+                    begins.append(len(rows))
+                    rows += [self._marks.get(name, 0) for name in names]
+        if places:
+            ends = np.array([*begins[1:], len(rows)])
+            total[places] += _sums(self._weights, np.array(rows), ends)
 
     def decode(self, scores: Sequence[Scores]) -> list[list[str]]:
         """The best label sequence of each sentence (Viterbi over all sentences at once)."""
         order = sorted(
             (number for number, one in enumerate(scores) if len(one)), key=lambda number: -len(scores[number])
         )
-        paths: list[list[str]] = [[] for _ in scores]
+        paths: list[list[str]] = [["O"] * len(one) for one in scores]
         if not order:
             return paths
-        lengths = [len(scores[number]) for number in order]
-        begins = len(self.labels) - self._inside  # columns: O, then every B-, then every I- in the same order
-        transitions = self._transitions
-        begin = transitions[:, None, :begins]
-        opened = range(1, begins)
-        follows_begin = transitions[opened, begins:].diagonal()
-        follows_inside = transitions[begins:, begins:].diagonal()
+        lengths = np.array([len(scores[number]) for number in order])
         flat = np.concatenate([scores[number] for number in order])
-        offsets = np.cumsum([0, *lengths[:-1]])
-        active = np.searchsorted(-np.array(lengths), -np.arange(lengths[0]), side="left")
+        offsets = np.cumsum(lengths) - lengths
+        active = np.searchsorted(-lengths, -np.arange(lengths[0]), side="left").tolist()
+        moves = self._transitions
         best = flat[offsets]
-        best[:, begins:] = -np.inf
+        best[:, self._begins :] = -np.inf
         trail = [best]
         for step in range(1, lengths[0]):
-            count = int(active[step])
-            last = trail[-1][:count]
-            current = np.empty_like(last)
-            np.max(last.T[:, :, None] + begin, axis=0, out=current[:, :begins])
-            np.maximum(last[:, 1:begins] + follows_begin, last[:, begins:] + follows_inside, out=current[:, begins:])
-            current += flat[offsets[:count] + step]
-            trail.append(current)
-        columns = np.zeros(len(order), np.int64)
-        chosen: list[list[int]] = []
-        until = 0  # sentences that are as long as the step reached
-        for step in range(lengths[0] - 1, -1, -1):
-            here = trail[step]
-            if until:
-                columns[:until] = (here[:until] + transitions[:, columns[:until]].T).argmax(axis=1)
-            columns[until : len(here)] = here[until:].argmax(axis=1)
-            until = len(here)
-            chosen.append(columns[:until].tolist())
-        chosen.reverse()
-        for place, number in enumerate(order):
-            paths[number] = [self.labels[chosen[step][place]] for step in range(lengths[place])]
+            offsets = offsets[: active[step]] + 1
+            best = (best[: active[step], :, None] + moves).max(axis=1)
+            best += flat[offsets]
+            trail.append(best)
+        backward = np.ascontiguousarray(moves.T)
+        columns = best.argmax(axis=1)
+        chosen = [columns]
+        for best in reversed(trail[:-1]):  # the sentences that end at this step join
+            known = (best[: len(columns)] + backward[columns]).argmax(axis=1)
+            columns = np.concatenate([known, best[len(columns) :].argmax(axis=1)])
+            chosen.append(columns)
+        for step, columns in enumerate(reversed(chosen)):
+            for place in np.flatnonzero(columns).tolist():
+                paths[order[place]][step] = self.labels[columns[place]]
         return paths
 
     def gain(self, scores: Scores, columns: NDArray[np.int64]) -> float:
@@ -198,13 +219,34 @@ class Tagger:
         own = scores[np.arange(len(columns)), columns].sum() + self._transitions[columns[:-1], columns[1:]].sum()
         return float(own - scores[:, 0].sum() - self._transitions[0, 0] * (len(columns) - 1))
 
-    def word(self, form: str) -> features.Word:
-        """The features of a word."""
-        return features.word(form, self._table)
-
     def tag(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
         """Labels (``O``, ``B-drug``, ``I-drug`` …) of every token of every sentence."""
         return self.decode(self.scores(sentences, marks))
+
+
+def _sums(weights: Scores, rows: Ids, ends: Ids) -> Scores:
+    """Sums of the rows of ``weights`` in consecutive groups that end at ``ends``; ``add.reduceat`` is far slower."""
+    sizes = np.diff(ends, prepend=0)
+    order = np.argsort(-sizes, kind="stable")
+    starts = (ends - sizes)[order]
+    totals: Scores = np.zeros((len(ends), weights.shape[1]), np.float32)
+    for step, count in enumerate(
+        np.searchsorted(-sizes[order], -np.arange(sizes.max(initial=0)), side="left").tolist()
+    ):
+        totals[:count] += weights[rows[starts[:count] + step]]
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return totals[back]
+
+
+def _surroundings(words: Ids, triggers: Ids) -> tuple[Ids, Ids, Ids, Ids]:
+    """``features.surroundings`` of all tokens; ``words`` is 0 and ``triggers`` none between sentences."""
+    stops = (triggers > 0) | (words == 0)
+    kinds = triggers[stops]
+    behind = np.cumsum(stops)
+    before = behind - stops
+    last = len(kinds) - 1
+    return kinds[before - 1], kinds[before - 2], kinds[np.minimum(behind, last)], kinds[np.minimum(behind + 1, last)]
 
 
 def spans(labels: Sequence[str], tokens: Sequence[Span]) -> list[tuple[str, int, int]]:
@@ -218,14 +260,33 @@ def spans(labels: Sequence[str], tokens: Sequence[Span]) -> list[tuple[str, int,
     return found
 
 
-def read_words(path: Path) -> dict[str, tuple[str, ...]]:
+class Words(Mapping[str, tuple[str, ...]]):
+    """A word table as it was read: the marks of a word are split when they are asked for.
+
+    ``features`` gives the features of a word; the latest are remembered, because all models of a text ask for them.
+    """
+
+    def __init__(self, rows: Iterable[str]) -> None:
+        self._marks = dict(row.split("\t", 1) for row in rows)
+        self.features = lru_cache(maxsize=2048)(partial(features.word, table=self))
+
+    def __getitem__(self, word: str) -> tuple[str, ...]:
+        return tuple(self._marks[word].split(" "))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._marks)
+
+    def __len__(self) -> int:
+        return len(self._marks)
+
+
+def read_words(path: Path) -> Words:
     """A word table: lower-case word to its clusters and flags."""
-    rows = (row.partition("\t") for row in gzip.decompress(path.read_bytes()).decode().splitlines())
-    return {word: tuple(marks.split(" ")) for word, _, marks in rows}
+    return Words(gzip.decompress(path.read_bytes()).decode().splitlines())
 
 
 @lru_cache(maxsize=1)
-def _shipped_words() -> dict[str, tuple[str, ...]]:
+def _shipped_words() -> Words:
     return read_words(MODELS / "words.tsv.gz")
 
 
@@ -235,4 +296,5 @@ def load(name: str) -> Tagger:
     rows = (MAPPINGS / "tagger" / "offsets.tsv").read_text(encoding="utf-8").splitlines()
     split = (row.split("\t") for row in rows if row and not row.startswith("#"))
     offsets = {kind: float(value) for model, kind, value in split if model == name}
-    return Tagger(MODELS / f"{name}.npz", _shipped_words(), offsets)
+    with lasting():
+        return Tagger(MODELS / f"{name}.npz", _shipped_words(), offsets)

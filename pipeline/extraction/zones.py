@@ -39,6 +39,8 @@ _PLURAL_WEIGHT = 1.0
 _TOLD = frozenset({"stop:before", "start:before", "restart:before", "reduce:before", "increase:before"})
 _TOLD_WEIGHT = 1.0
 _MOST_CUES = 3
+_HABIT = 1.0
+"""How much the sentence before says."""
 _PRIOR: dict[SectionKind, tuple[float, float, float]] = {  # for case, literature, general
     "case": (2.5, 0.0, 0.0),
     "results": (1.5, 0.0, 0.0),
@@ -102,6 +104,10 @@ def _zone(sentence: str, kind: SectionKind, cues: Sequence[Cue], last: Zone) -> 
     if _PLURAL.search(sentence):
         literature += _PLURAL_WEIGHT
     general = weight["general"] + prior[2]
+    if last == "case":
+        case += _HABIT
+    elif last == "literature":
+        literature += _HABIT
     if weight["summary"] and weight["summary"] + prior[0] >= literature:
         return "summary"
     if case > max(literature, general):

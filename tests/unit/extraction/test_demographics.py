@@ -58,6 +58,8 @@ MENTIONS = [
         "an elderly Japanese woman",
         [("age", "elderly", None), ("ethnicity", "Japanese", "japanese"), ("sex", "woman", "female")],
     ),
+    ("a man of Greek origin", [("sex", "man", "male"), ("ethnicity", "Greek", "greek")]),
+    ("lesions of the white matter; the French guideline; white blood cells", []),
     ("three patients", [("population", "three", 3)]),
     ("2 of 10 patients", [("population", "2", 2)]),
     ("a newborn", [("age", "newborn", None)]),

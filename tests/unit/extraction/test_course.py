@@ -1,0 +1,203 @@
+"""The course of a case: dechallenge, rechallenge, action taken and outcome, told in the words reports use."""
+
+import pytest
+
+from pipeline.extraction import course, document
+from pipeline.extraction.course import Course, Event
+from pipeline.records import Evidence, Outcome, Report
+
+DRUG = "imatinib"
+REACTION = "rash"
+OPENING = "A 60-year-old woman was treated with imatinib for psoriasis. After two weeks she developed a rash. "
+
+
+def story(text: str) -> list[Event]:
+    """The events of a report, all of it the case."""
+    read = document.read(Report(report_id="r", text=text))
+    for sentence in read.sentences:
+        sentence.zone = "case"
+    return course.events(read, read.sentences)
+
+
+def told(text: str, others: set[str] = frozenset()) -> Course:  # type: ignore[assignment]
+    return course.course(story(OPENING + text), {DRUG}, {REACTION}, others)
+
+
+def ended(text: str) -> tuple[Outcome, Evidence]:
+    return course.outcome(story(OPENING + text), {REACTION}, frozenset())
+
+
+DECHALLENGES = [
+    # stopped or reduced, then better
+    ("Imatinib was discontinued and the rash resolved.", "positive"),
+    ("We stopped imatinib; within a week the lesions had cleared.", "positive"),
+    ("Two days after withdrawal of the drug her skin returned to normal.", "positive"),
+    ("The rash subsided on withdrawal of imatinib.", "positive"),
+    ("The eruption faded after stopping imatinib.", "positive"),
+    ("While off imatinib, she saw the rash improve. It then resolved.", "positive"),
+    ("All medications were withheld. She recovered uneventfully.", "positive"),
+    ("The offending agent was removed, with complete resolution of the rash.", "positive"),
+    ("Imatinib was replaced by nilotinib and the rash disappeared.", "positive"),
+    ("She was switched from imatinib to nilotinib. The skin lesions healed.", "positive"),
+    ("The rash resolved with dose reduction.", "positive"),
+    ("The dose of imatinib was halved and the rash improved.", "positive"),
+    ("The rash persisted until imatinib was discontinued.", "positive"),
+    ("Imatinib was stopped and prednisone was started, after which the rash resolved.", "positive"),
+    ("Imatinib, which had been well tolerated before, was stopped. The rash abated.", "positive"),
+    ("It was stopped at once. The rash vanished.", "positive"),
+    # stopped, not better
+    ("Despite discontinuation of imatinib the rash worsened.", "negative"),
+    ("Imatinib was stopped, but the rash persisted.", "negative"),
+    ("After withdrawal of imatinib the rash did not improve.", "negative"),
+    ("Imatinib was discontinued without improvement of the rash.", "negative"),
+    ("Although imatinib was stopped, the rash worsened. Ciclosporin was given and it resolved.", "negative"),
+    # not stopped
+    ("Imatinib was continued and the rash resolved.", "not_done"),
+    ("The rash resolved without discontinuation of imatinib.", "not_done"),
+    ("Imatinib was not discontinued.", "not_done"),
+    # not told
+    ("The rash resolved after treatment with prednisone.", "unknown"),
+    ("Imatinib should be discontinued when a rash occurs.", "unknown"),
+    ("Mechanical ventilation was discontinued and she improved.", "unknown"),
+    ("Prednisone was stopped and the rash resolved.", "unknown"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), DECHALLENGES, ids=[text for text, _ in DECHALLENGES])
+def test_dechallenge(text: str, expected: str) -> None:
+    assert told(text).dechallenge == expected
+
+
+STOPPED = "Imatinib was stopped and the rash resolved. "
+RECHALLENGES = [
+    ("Imatinib was restarted and the rash recurred.", "positive"),
+    ("The rash reappeared on reintroduction of imatinib.", "positive"),
+    ("On rechallenge with imatinib the same rash appeared again.", "positive"),
+    ("Relapse of the rash occurred after resumption of the drug.", "positive"),
+    ("When she took imatinib again, the rash recurred within hours.", "positive"),
+    ("Rechallenge was positive.", "positive"),
+    ("The drug was resumed at a lower dose without recurrence, but at the full dose the rash recurred.", "positive"),
+    ("The rash recurred whenever she received imatinib.", "positive"),
+    ("Imatinib was resumed without recurrence of the rash.", "negative"),
+    ("Re-exposure to imatinib was well tolerated.", "negative"),
+    ("A month later imatinib was reintroduced. The rash did not recur.", "negative"),
+    ("She was later rechallenged with imatinib without incident.", "negative"),
+    ("Rechallenge was not performed.", "not_done"),
+    ("She refused rechallenge.", "not_done"),
+    ("She was discharged the next day.", "not_done"),
+    ("Feeding was resumed.", "not_done"),
+    ("Nilotinib was started without recurrence of the rash.", "not_done"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), RECHALLENGES, ids=[text for text, _ in RECHALLENGES])
+def test_rechallenge(text: str, expected: str) -> None:
+    assert told(STOPPED + text).rechallenge == expected
+
+
+def test_no_rechallenge_is_known_where_no_stop_is_told() -> None:
+    assert told("The rash resolved with emollients.").rechallenge == "unknown"
+
+
+ACTIONS = [
+    ("Imatinib was discontinued.", "withdrawn"),
+    ("Imatinib therapy had to be stopped.", "withdrawn"),
+    ("This led to discontinuation of imatinib.", "withdrawn"),
+    ("Imatinib was substituted by nilotinib.", "withdrawn"),
+    ("Treatment was switched to nilotinib.", "withdrawn"),
+    ("The dose of imatinib was reduced to 200 mg.", "reduced"),
+    ("Imatinib was withheld for a week and then resumed.", "interrupted"),
+    ("Imatinib was stopped. Oral challenge with imatinib reproduced the rash.", "withdrawn"),
+    ("Imatinib was continued unchanged.", "unchanged"),
+    ("Neither event necessitated discontinuation of imatinib.", "unchanged"),
+    ("She received prednisone.", "unknown"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), ACTIONS, ids=[text for text, _ in ACTIONS])
+def test_action_taken(text: str, expected: str) -> None:
+    assert told(text).action == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A man developed a rash after a single dose of imatinib.", "A man developed a rash after an imatinib overdose."],
+)
+def test_what_is_given_once_cannot_be_stopped(text: str) -> None:
+    result = course.course(story(text), {DRUG}, {REACTION})
+    assert (result.action, result.dechallenge, result.rechallenge) == ("not_applicable", "not_applicable", "not_done")
+
+
+OUTCOMES = [
+    ("The rash resolved.", "recovered"),
+    ("She made an uneventful recovery.", "recovered"),
+    ("The rash completely disappeared within ten days.", "recovered"),
+    ("Her symptoms improved and then resolved completely.", "recovered"),
+    ("Liver enzymes returned to normal.", "recovered"),
+    ("She was discharged. At follow-up she was asymptomatic.", "recovered"),
+    ("The rash improved. There was no recurrence.", "recovered"),
+    ("There was a quick resolution of the rash.", "recovered"),
+    ("The rash was reversed by ciclosporin.", "recovered"),
+    ("Her rash gradually improved.", "recovering"),
+    ("She was discharged in stable condition.", "recovering"),
+    ("There was partial resolution of the rash.", "recovering"),
+    ("The outcome was favourable.", "recovering"),
+    ("The rash did not improve.", "not_recovered"),
+    ("The rash persisted.", "not_recovered"),
+    ("She was discharged, but the rash persisted.", "not_recovered"),
+    ("The rash healed with scarring.", "recovered_with_sequelae"),
+    ("She was left with residual weakness.", "recovered_with_sequelae"),
+    ("She recovered without sequelae.", "recovered"),
+    ("She died of multiorgan failure.", "fatal"),
+    ("The patient died on day 5.", "fatal"),
+    ("The outcome was fatal.", "fatal"),
+    ("The rash resolved. She died two years later of lung cancer.", "recovered"),
+    ("Such a rash is a potentially fatal complication.", "unknown"),
+    ("Her psoriasis improved.", "unknown"),
+    ("The tumor regressed.", "unknown"),
+    ("Treatment was given to achieve resolution.", "unknown"),
+    ("Prednisone was started.", "unknown"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), OUTCOMES, ids=[text for text, _ in OUTCOMES])
+def test_outcome(text: str, expected: str) -> None:
+    assert ended(text)[0] == expected
+
+
+def test_improvement_told_before_the_reaction_is_that_of_the_illness() -> None:
+    text = "A man took imatinib for leukemia. His symptoms improved. Later he developed a rash."
+    assert course.outcome(story(text), {REACTION}, frozenset())[0] == "unknown"
+
+
+def test_what_happens_to_another_reaction_does_not_count() -> None:
+    text = OPENING + "She also had hepatitis. Imatinib was stopped and the hepatitis resolved."
+    assert course.outcome(story(text), {REACTION}, {"hepatitis"})[0] == "unknown"
+
+
+def test_the_drug_that_replaces_another_is_not_stopped() -> None:
+    text = OPENING + "Treatment was switched to nilotinib."
+    assert course.course(story(text), {"nilotinib"}, {REACTION}).action == "unknown"
+
+
+def test_every_result_points_to_the_words_it_was_read_from() -> None:
+    text = OPENING + "Imatinib was withdrawn and the rash resolved. It was restarted and the rash recurred."
+    result = course.course(story(text), {DRUG}, {REACTION})
+    evidence = [
+        [text[start:end] for start, end in spans or []]
+        for spans in (result.dechallenge_evidence, result.rechallenge_evidence, result.action_evidence)
+    ]
+    assert evidence == [
+        ["was withdrawn", "resolved"],
+        ["was restarted", "rash recurred"],
+        ["was withdrawn", "was restarted"],
+    ]
+    ending, spans = course.outcome(story(text), {REACTION}, frozenset())
+    assert (ending, [text[start:end] for start, end in spans]) == ("recovered", ["resolved"])
+
+
+def test_events_stand_in_the_order_in_which_they_happened() -> None:
+    kinds = [
+        e.kind for e in story("The rash improved after withdrawal of imatinib.") if e.kind not in ("named", "start")
+    ]
+    assert kinds == ["stop", "improve"]

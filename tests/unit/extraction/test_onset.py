@@ -1,0 +1,70 @@
+"""Time to onset: from the first dose to the beginning of the reaction, and no other time of the story."""
+
+import pytest
+
+from pipeline.extraction import document, onset
+from pipeline.records import Reaction, Report
+
+
+def time_to_onset(text: str, reaction: str = "rash") -> tuple[str | None, list[str]]:
+    """The time for a reaction to imatinib, and the words it was read from."""
+    read = document.read(Report(report_id="r", text=text))
+    for sentence in read.sentences:
+        sentence.zone = "case"
+    record = Reaction(id="reaction-1", term=reaction)
+    onset.fill(read, read.sentences, [record], [{reaction}], [{"imatinib"}])
+    return record.time_to_onset, [text[start:end] for start, end in record.facts.get("time_to_onset", [])]
+
+
+ONSETS = [
+    ("A man developed a rash after 5 weeks of imatinib.", "P5W"),
+    ("Three days after starting imatinib he noticed a rash.", "P3D"),
+    ("Imatinib was started. Three days later, he developed a rash.", "P3D"),
+    ("On day 3 of imatinib treatment a rash appeared.", "P3D"),
+    ("A rash occurred within 24 hours of the first dose of imatinib.", "PT24H"),
+    ("Within 24 hours of completing the first cycle of imatinib, he developed a rash.", "PT24H"),
+    ("He had been taking imatinib for 14 months when he presented with a rash.", "P14M"),
+    ("A man was admitted with a rash. Imatinib had been started two weeks before admission.", "P2W"),
+    ("Imatinib was prescribed. Over the next 2 weeks he developed a rash.", "P2W"),
+    ("Two months after the start, imatinib was stopped because of a rash.", "P2M"),
+    ("A man was given imatinib. The next day he was readmitted with a rash.", "P1D"),
+    ("Four days after the dose of imatinib was increased, he developed a rash.", "P4D"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), ONSETS, ids=[text for text, _ in ONSETS])
+def test_the_time_from_exposure_to_reaction(text: str, expected: str) -> None:
+    assert time_to_onset(text)[0] == expected
+
+
+OTHER_TIMES = [
+    "He took imatinib and developed a rash. It resolved within one week after stopping imatinib.",
+    "A rash developed under imatinib. Two weeks after withdrawal of imatinib it had disappeared.",
+    "A man with a 3-month history of rash was given imatinib.",
+    "He took imatinib for psoriasis and developed a rash. He was discharged 5 days later.",
+    "He took imatinib. Six months after the start of imatinib a scan was performed. A rash was seen.",
+    "He took imatinib and developed a rash. Two days after surgery he was well.",
+]
+
+
+@pytest.mark.parametrize("text", OTHER_TIMES)
+def test_times_of_other_things_are_left_alone(text: str) -> None:
+    assert time_to_onset(text) == (None, [])
+
+
+def test_the_time_of_the_first_exposure_is_preferred_to_that_of_a_later_one() -> None:
+    text = (
+        "Two weeks after starting imatinib he developed a rash. Imatinib was stopped. "
+        "One day after imatinib was restarted, the rash recurred."
+    )
+    assert time_to_onset(text) == ("P2W", ["Two weeks"])
+
+
+def test_the_time_of_another_reaction_is_not_taken() -> None:
+    text = "Two weeks after starting imatinib he developed hepatitis. He also had a rash."
+    read = document.read(Report(report_id="r", text=text))
+    for sentence in read.sentences:
+        sentence.zone = "case"
+    records = [Reaction(id="reaction-1", term="hepatitis"), Reaction(id="reaction-2", term="rash")]
+    onset.fill(read, read.sentences, records, [{"hepatitis"}, {"rash"}], [{"imatinib"}])
+    assert [record.time_to_onset for record in records] == ["P2W", None]

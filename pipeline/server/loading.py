@@ -184,7 +184,7 @@ class _Load:
             self._bulk(self.options.bulk, changed)
         else:
             self._send_all(packing.packed(changed, self.settings.limits))
-        if self.options.delete:
+        if self.options.delete and self.stop is None:
             self._delete()
         if not self.options.dry_run:
             self._write_failures()

@@ -14,7 +14,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick conformance fhir-server lint format types golden dev dist constraints clean
+.PHONY: help run test test-servers quick conformance fhir-server lint format types golden dev dist constraints clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
@@ -31,11 +31,14 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP)  ## the main job on INPUT (seeds) into OUT (out)
 	$(BIN)/case2fhir run $(INPUT) --out $(OUT)
 
-test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## all tests but those of test-servers
+	$(BIN)/python -m pytest -m 'not server'
+
+test-servers: $(STAMP)  ## HL7's validator and real HAPI FHIR servers; needs JDK 17, Maven, npm
+	$(BIN)/python -m pytest -m server
 
 quick: $(STAMP)  ## the tests that take no more than a few seconds
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow and not server'
 
 conformance: $(STAMP)  ## HL7's validator over DATASET (the output of the seeds, if none is given); needs JDK 17, Maven, npm
 ifeq ($(DATASET),)

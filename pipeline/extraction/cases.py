@@ -174,12 +174,14 @@ def _stands_alone(group: Group, chosen: Sequence[Group], story: Sequence[Event])
     diagnoses = [m for m in group.members if m.entry is not None and m.entry.kind not in SIGNS]
     if not diagnoses:
         return False
-    if group.score >= REACTION and any(m.features["aggravated"] for m in diagnoses):
+    if any(m.features["aggravated"] for m in diagnoses):
         return True
     if group.score >= SECOND and any(m.features["cause link"] or m.features["induced link"] for m in diagnoses):
         return True
     own = _ended(group, story)
-    return own is not None and all(_ended(other, story) not in (None, own) for other in chosen)
+    return own is not None and all(
+        course.outcome(story, other.keys, group.keys)[0] not in ("unknown", own) for other in chosen
+    )
 
 
 def _ended(group: Group, story: Sequence[Event]) -> str | None:

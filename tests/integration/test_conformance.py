@@ -13,7 +13,7 @@ import pytest
 from tests.integration import conformance, java
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.server,
     pytest.mark.skipif(bool(reason := java.missing(conformance.PROJECT)), reason=str(reason)),
 ]
 

@@ -18,7 +18,7 @@ from pipeline.fhir import ORDER
 from tests.integration import fhir_server, java
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.server,
     pytest.mark.skipif(bool(reason := java.missing(fhir_server.PROJECT)), reason=str(reason)),
 ]
 

@@ -22,8 +22,8 @@ ROOT = Path(__file__).parents[2]
 LIMITS = Limits(cases=10, connections=2, first_wait=0.1)
 
 pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(java.missing() is not None, reason=str(java.missing())),
+    pytest.mark.server,
+    pytest.mark.skipif(bool(reason := java.missing(fhir_server.PROJECT)), reason=str(reason)),
 ]
 
 

@@ -19,6 +19,7 @@ from pipeline.extraction.signs import explains
 from pipeline.records import (
     Assessment,
     Case,
+    Concept,
     Drug,
     Patient,
     Reaction,
@@ -73,6 +74,7 @@ def _case(document: Document, number: int, person: Person, persons: int) -> Case
         if case.drugs[place].role == "suspect":
             case.drugs[place].role, case.drugs[place].facts["role"] = "interacting", evidence
     conditions.fill(document, case, kept, disorders, reactions, told)
+    case.patient.history += [_underlying(group, document) for group in reactions if _is_aggravated(group, document)]
     case.tests = investigations.find(document, told)
     return case
 
@@ -131,9 +133,19 @@ def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) 
     reactions = _reactions(
         disorders, min(REACTION, best_reaction) if best_drug >= SURE and best_reaction >= PARTNER else REACTION, story
     )
+    if _denied(disorders):
+        return [], []
     if not reactions or (best_drug < PARTNER and any(m.features.get("cleared") for g in drugs for m in g.members)):
         return [], []
     return reactions, _suspects(drugs, min(SUSPECT, best_drug) if best_drug >= PARTNER else SUSPECT)
+
+
+def _denied(disorders: Sequence[Group]) -> bool:
+    """Does the report say that there were no adverse effects, and nowhere in plain words that a drug caused one?"""
+    members = [m for g in disorders for m in g.members]
+    return any(m.features["report: no adverse"] for m in members) and not any(
+        m.features["induced link"] or m.features["cause link"] for m in members
+    )
 
 
 def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> list[Group]:
@@ -243,15 +255,26 @@ def _reaction(
     return reaction
 
 
+def _is_aggravated(group: Group, document: Document) -> bool:
+    """Is the reaction a disease that the patient had before and that got worse?"""
+    if group.best.entry is None or group.best.entry.kind in SIGNS:
+        return False
+    told = [m for m in group.mentions if document.sentences[m.sentence].zone in TOLD]
+    return any(aggravated(document.sentences[m.sentence], m) for m in told)
+
+
 def _term(group: Group, document: Document) -> str:
     """The name of the reaction; of a disease that the patient had before, that it got worse."""
-    worse = any(
-        aggravated(document.sentences[m.sentence], m)
-        for m in group.mentions
-        if document.sentences[m.sentence].zone in TOLD
-    )
-    kept = group.best.entry is not None and group.best.entry.kind not in SIGNS
-    return f"exacerbation of {naming(group.best)}" if worse and kept else naming(group.best)
+    return f"exacerbation of {naming(group.best)}" if _is_aggravated(group, document) else naming(group.best)
+
+
+def _underlying(group: Group, document: Document) -> Concept:
+    """The disease that got worse, as history."""
+    zones = {sentence.index: sentence.zone for sentence in document.sentences}
+    own = [m for m in group.told(zones) if m.key == group.best.key] or group.told(zones)
+    return Concept(
+        term=naming(group.best), codings=codings(group.best), verbatim=verbatim(own), evidence=spans(own)
+    )  # fmt: skip
 
 
 def _assess(

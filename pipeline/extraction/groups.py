@@ -47,7 +47,7 @@ class Group:
     def best(self) -> Candidate:
         """The member that names the thing best: a known one, an ingredient or a diagnosis, the likelier."""
         return max(
-            self.members, key=lambda m: (m.entry is not None, m.entry is None or m.entry.kind not in SIGNS, m.score)
+            self.members, key=lambda m: (m.entry is not None, m.entry is None or m.entry.kind not in VAGUE, m.score)
         )
 
 

@@ -107,6 +107,8 @@ def _relation(
         return 0.5 if exposed and given and then else None
     if time.relation not in _FITTING:
         return None
+    if any(m.key in suspects and text[time.end : m.start] in _OF for m in sentence.of("drug")):
+        return 2.0  # "after five weeks of imatinib": counted from its start, whatever else follows
     match time.anchor:
         case "start" | "dose_change":
             return 2.0
@@ -125,6 +127,9 @@ def _relation(
         case "reaction":
             return None
     return 0.0
+
+
+_OF = frozenset({" of ", " on ", " of oral ", " of intravenous ", " of taking ", " of daily "})
 
 
 def _because(text: str, cue: Cue, signs: Sequence[Found]) -> bool:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.data import DataFileError
@@ -47,6 +47,7 @@ def test_folding_keeps_every_offset(text: str) -> None:
     assert len(fold(text)) == len(text)
 
 
+@settings(deadline=None)  # the first call builds the matcher
 @given(st.text(max_size=300))
 def test_cues_are_sorted_and_inside_the_text(text: str) -> None:
     found = matcher().find(fold(text))

@@ -6,7 +6,9 @@ zone of a sentence (``zones``), which only adds ``literature``.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from operator import attrgetter
 
 from pipeline.extraction.cues import Cue
 from pipeline.extraction.zones import Zone
@@ -17,11 +19,14 @@ _BORDER = re.compile(
 )
 _ORDER: tuple[Assertion, ...] = ("family", "negated", "hypothetical", "historical", "possible")
 _REACH = 90  # code points: a cue governs no further
+_WINDOW = 250  # no less than the reach and the longest cue together
+_start = attrgetter("start")
 
 
 def assertion(text: str, sentence: Span, span: Span, cues: Sequence[Cue], zone: Zone) -> Assertion:
     """The assertion of the mention at ``span``; ``cues`` are those of its sentence."""
-    governed = {cue.kind.partition(":")[0] for cue in cues if _governs(text, sentence, span, cue, cues)}
+    near = cues[bisect_left(cues, span[0] - _WINDOW, key=_start) : bisect_right(cues, span[1] + _REACH, key=_start)]
+    governed = {cue.kind.partition(":")[0] for cue in near if _governs(text, sentence, span, cue, near)}
     for kind in _ORDER:
         if kind in governed:
             return kind

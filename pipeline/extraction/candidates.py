@@ -276,7 +276,11 @@ def score(model: str, features: dict[str, float]) -> float:
 def log_odds(model: str, features: Mapping[str, float]) -> float:
     """The weighted sum of features by one of the fitted models."""
     weights = fitted_weights().get(model, {})
-    return weights.get("bias", 0.0) + sum(weights.get(name, 0.0) * value for name, value in features.items())
+    total = weights.get("bias", 0.0)
+    for name, value in features.items():
+        if value and name in weights:
+            total += weights[name] * value
+    return total
 
 
 @cache

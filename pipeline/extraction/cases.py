@@ -6,6 +6,7 @@ Does not belong here: reading the text (``document``), weighing concepts (``cand
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pipeline.extraction import conditions, course, drug_groups, exposures, investigations, onset, people, roles
 from pipeline.extraction.candidates import Candidate, aggravated, candidates
@@ -115,6 +116,7 @@ def _class_member(concept: Candidate, concepts: Sequence[Candidate], groups: Seq
     return None
 
 
+@lru_cache(maxsize=1 << 14)
 def _content(name: str) -> frozenset[str]:
     return frozenset(word.strip(".,;:()'\"").rstrip("s") for word in _BREAKS.sub(" ", bare(name)).split())
 

@@ -3,7 +3,7 @@
 Belongs here: that relation.  Does not belong here: what follows for a case, and names of drugs (``terminology``).
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from pipeline.extraction.numbers import table
@@ -79,5 +79,10 @@ def treats(name: str, disorder: Entry | None) -> bool:
     """Is the drug usually given for the disorder?"""
     if disorder is None:
         return False
-    codes = [coding.code.lower() for coding in disorder.codings if "icd-10" in coding.system]
-    return any(text.startswith(use) for use in uses(name) for text in (*codes, *disorder.name.split()))
+    return _treats(name, tuple(c.code for c in disorder.codings if "icd-10" in c.system), disorder.name)
+
+
+@lru_cache(maxsize=1 << 16)
+def _treats(name: str, codes: tuple[str, ...], disorder: str) -> bool:
+    known = uses(name)
+    return any(text.startswith(known) for text in (*(code.lower() for code in codes), *disorder.split()))

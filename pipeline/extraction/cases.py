@@ -32,8 +32,10 @@ SUSPECT = 0.3
 REACTION = 0.4
 SECOND = 0.7
 SIGN = 0.1
-OWN_COURSE = 0.25
+OWN_COURSE = 0.3
 """For a diagnosis of which the text tells a course of its own."""
+CERTAIN = 0.85
+"""For a reaction in a report that says there were no adverse effects."""
 SURE = 0.5
 """One side is sure."""
 PARTNER = 0.2
@@ -135,7 +137,7 @@ def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) 
     reactions = _reactions(
         disorders, min(REACTION, best_reaction) if best_drug >= SURE and best_reaction >= PARTNER else REACTION, story
     )
-    if _denied(disorders):
+    if best_reaction < CERTAIN and _denied(disorders):
         return [], []
     if not reactions or (best_drug < PARTNER and any(m.features.get("cleared") for g in drugs for m in g.members)):
         return [], []
@@ -173,7 +175,8 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
             home.score = max(home.score, sign.score)
             chosen.remove(sign)
     for group in disorders:  # less likely ones of which the text tells another course by name
-        if chosen and group not in likely and group.score >= OWN_COURSE and _stands_alone(group, chosen, story):
+        least_needed = SIGN if any(m.features["aggravated"] for m in group.members) else OWN_COURSE
+        if chosen and group not in likely and group.score >= least_needed and _stands_alone(group, chosen, story):
             chosen.append(group)
     for group in disorders:  # signs below the threshold that a chosen diagnosis explains are its verbatim
         if group not in likely and group not in chosen and group.score > SIGN:

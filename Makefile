@@ -35,7 +35,7 @@ test: $(STAMP)  ## all tests but those of test-servers
 	$(BIN)/python -m pytest -m 'not server'
 
 test-servers: $(STAMP)  ## HL7's validator and real HAPI FHIR servers; needs JDK 17, Maven, npm
-	$(BIN)/python -m pytest -m server
+	$(BIN)/python -m pytest -m server $(TESTS)
 
 quick: $(STAMP)  ## the tests that take no more than a few seconds
 	$(BIN)/python -m pytest -m 'not slow and not server'

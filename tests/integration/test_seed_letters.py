@@ -7,7 +7,7 @@ import pytest
 from pipeline import sources
 from pipeline.assessment import assess
 from pipeline.extraction import extract
-from pipeline.records import Case, Report
+from pipeline.records import Case, Drug, Reaction, Report
 
 LETTERS = Path(__file__).parents[2] / "seeds" / "letters"
 
@@ -18,6 +18,10 @@ def read(name: str) -> tuple[Report, Case]:
     extraction = extract(report)
     (case,) = extraction.cases
     return report, assess(case, report, extraction.mentions)
+
+
+def parts(case: Case) -> list[Drug | Reaction]:
+    return [*case.drugs, *case.reactions]
 
 
 def test_erythema_multiforme() -> None:
@@ -82,14 +86,14 @@ def test_flare_of_psoriasis() -> None:
 def test_the_literature_is_no_fact_of_the_case(name: str, words: set[str]) -> None:
     _, case = read(name)
     names = {d.name for d in case.drugs} | {r.term for r in case.reactions}
-    names |= {form.lower() for part in (*case.drugs, *case.reactions) for form in part.verbatim}
+    names |= {form.lower() for part in parts(case) for form in part.verbatim}
     assert not words & names
 
 
 @pytest.mark.parametrize("name", ["imatinib-erythema-multiforme.txt", "imatinib-psoriasis.txt"])
 def test_every_verbatim_form_is_quoted_by_the_evidence(name: str) -> None:
     report, case = read(name)
-    for part in (*case.drugs, *case.reactions):
+    for part in parts(case):
         quoted = [" ".join(report.text[start:end].split()) for start, end in part.evidence]
         assert all(any(form in quote for quote in quoted) for form in part.verbatim)
 

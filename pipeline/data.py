@@ -25,18 +25,18 @@ class DataFileError(ValueError):
     """A line of a data file does not follow its grammar; the message names file and line."""
 
 
-def rows(path: Path, columns: int) -> list[tuple[str, ...]]:
+def rows(path: Path, columns: int | None = None) -> list[tuple[str, ...]]:
     """Rows of a tab-separated file, without blank lines and comments (``#``).
 
     Raises:
-        DataFileError: a row has not exactly ``columns`` columns.
+        DataFileError: a row has not exactly ``columns`` columns, where a number is given.
     """
     found: list[tuple[str, ...]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         row = tuple(line.split("\t"))
-        if len(row) != columns:
+        if columns is not None and len(row) != columns:
             raise DataFileError(f"{path.name} line {number}: expected {columns} columns, found {len(row)}")
         found.append(row)
     return found

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
 
+from pipeline import data
 from pipeline.data import MAPPINGS
 from pipeline.extraction import cues, segment
 from pipeline.extraction.cues import Cue, CueMatcher, read_cues
@@ -26,10 +27,9 @@ def matcher(name: str) -> CueMatcher:
 
 
 @cache
-def rows(name: str) -> list[list[str]]:
+def rows(name: str) -> list[tuple[str, ...]]:
     """Rows of a table in ``mappings/assessment``, comments left out."""
-    lines = (FOLDER / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
-    return [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return data.rows(FOLDER / f"{name}.tsv")
 
 
 class Reading:

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, rows
 
 REACH = 3
 """How many words to each side a token sees."""
@@ -50,9 +50,7 @@ class Word(NamedTuple):
 @lru_cache(maxsize=1)
 def _triggers() -> dict[str, str]:
     """Lower-case word to trigger class."""
-    rows = (MAPPINGS / "tagger" / "triggers.tsv").read_text(encoding="utf-8").splitlines()
-    split = (row.partition("\t") for row in rows if row and not row.startswith("#"))
-    return {word: kind for word, _, kind in split}
+    return {row[0]: row[1] for row in rows(MAPPINGS / "tagger" / "triggers.tsv", 2)}
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ linear in the length of the text; neither changes the text.
 import re
 from functools import lru_cache
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, rows
 from pipeline.records import Span
 
 # Numbers keep their decimals and thousands ("0.5", "1,200"); letters keep the digits that follow ("CD34", "HbA1c"); so
@@ -25,9 +25,7 @@ _LOOK_BACK = 40  # code points of context before a full stop: longer than any ab
 @lru_cache(maxsize=2)
 def _words(name: str) -> dict[str, str]:
     """Lower-case word to rule, from ``mappings/text/<name>.tsv``, whose head explains the rules."""
-    rows = (MAPPINGS / "text" / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
-    split = (row.partition("\t") for row in rows if row and not row.startswith("#"))
-    return {word: rule for word, _, rule in split}
+    return {row[0]: row[1] for row in rows(MAPPINGS / "text" / f"{name}.tsv", 2)}
 
 
 def tokens(text: str, start: int = 0, end: int | None = None) -> list[Span]:

@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from functools import cache
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, rows
 from pipeline.errors import BadInput
 
 _LOOKED_AT = 4000
@@ -38,10 +38,7 @@ def _table() -> tuple[dict[str, str], dict[str, str], dict[str, frozenset[str]]]
     codes: dict[str, str] = {}
     names: dict[str, str] = {}
     words: dict[str, frozenset[str]] = {}
-    for line in (MAPPINGS / "sources" / "languages.tsv").read_text(encoding="utf-8").splitlines():
-        if line.startswith("#") or not line.strip():
-            continue
-        code, longer, name, functions = line.split("\t")
+    for code, longer, name, functions in rows(MAPPINGS / "sources" / "languages.tsv", 4):
         codes |= dict.fromkeys([code, *longer.split("|")], code)
         names[code] = name
         words[name] = frozenset(functions.split())

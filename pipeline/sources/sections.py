@@ -15,7 +15,7 @@ from typing import get_args
 
 import re2
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, rows
 from pipeline.records import Section, SectionKind
 
 _HEADING = 80  # characters a heading on its own line may have
@@ -67,10 +67,7 @@ _NARRATIVE = re.compile(
 def _titles() -> tuple[dict[str, SectionKind], tuple[tuple[str, SectionKind], ...]]:
     exact: dict[str, SectionKind] = {}
     prefixes: list[tuple[str, SectionKind]] = []
-    for line in (MAPPINGS / "sources" / "section_titles.tsv").read_text(encoding="utf-8").splitlines():
-        if line.startswith("#") or not line.strip():
-            continue
-        title, kind = line.split("\t")
+    for title, kind in rows(MAPPINGS / "sources" / "section_titles.tsv", 2):
         known: SectionKind = next(value for value in get_args(SectionKind) if value == kind)
         if title.endswith("*"):
             prefixes.append((title[:-1], known))
@@ -81,8 +78,7 @@ def _titles() -> tuple[dict[str, SectionKind], tuple[tuple[str, SectionKind], ..
 
 @cache
 def _clutter() -> "re2._Regexp[bytes]":
-    rows = (MAPPINGS / "sources" / "clutter.tsv").read_text(encoding="utf-8").splitlines()
-    patterns = [row.split("\t")[0] for row in rows if row.strip() and not row.startswith("#")]
+    patterns = [row[0] for row in rows(MAPPINGS / "sources" / "clutter.tsv")]
     options = re2.Options()
     options.case_sensitive = False
     options.max_mem = 64 << 20

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from functools import cache
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, rows
 
 _GREEK = dict(zip("αβγδεζικλμνπρσςτφχω", "abgdeziklunprsstfxo", strict=True))
 _LIGATURES = {"ß": "s", "æ": "e", "œ": "e", "ø": "o", "ð": "d", "þ": "t", "ł": "l", "đ": "d", "ı": "i", "µ": "u"}
@@ -66,11 +66,9 @@ _LITERAL = re.compile(r"[a-z]+")
 def _read_spellings() -> list[tuple[str, re.Pattern[str], list[str]]]:
     """``mappings/spelling_variants.tsv``: a literal to look for first, a regular expression, replacements."""
     rules = []
-    for line in (MAPPINGS / "spelling_variants.tsv").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            pattern, replacements = line.split("\t")
-            literal = max(_LITERAL.findall(_CONTEXT.sub(" ", pattern)), key=len, default="")
-            rules.append((literal, re.compile(pattern), replacements.split("|")))
+    for pattern, replacements in rows(MAPPINGS / "spelling_variants.tsv", 2):
+        literal = max(_LITERAL.findall(_CONTEXT.sub(" ", pattern)), key=len, default="")
+        rules.append((literal, re.compile(pattern), replacements.split("|")))
     return rules
 
 

@@ -6,7 +6,7 @@ Belongs here: INN stems.  Does not belong here: known names (``lexicon``).
 import re
 from functools import cache
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, rows
 from pipeline.terminology.folding import fold_name
 
 _SHORTEST_BEGINNING = 2
@@ -16,15 +16,13 @@ _SHORTEST_BEGINNING = 2
 def _stems() -> tuple[re.Pattern[str], frozenset[str]]:
     """The stems of ``mappings/drug_stems.tsv`` as one expression, and the words that only look like them."""
     endings, beginnings, exceptions = [], [], set()
-    for line in (MAPPINGS / "drug_stems.tsv").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            kind, text, *_ = line.split("\t")
-            if kind == "ending":
-                endings.append(text)
-            elif kind == "beginning":
-                beginnings.append(text)
-            else:
-                exceptions.update(text.split("|"))
+    for kind, text, *_ in rows(MAPPINGS / "drug_stems.tsv"):
+        if kind == "ending":
+            endings.append(text)
+        elif kind == "beginning":
+            beginnings.append(text)
+        else:
+            exceptions.update(text.split("|"))
     ending = rf"\w{{{_SHORTEST_BEGINNING},}}(?:{'|'.join(endings)})"
     beginning = rf"(?:{'|'.join(beginnings)})\w{{3,}}"
     return re.compile(rf"(?:{ending}|{beginning})e?"), frozenset(exceptions)

@@ -14,7 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple, cast, get_args
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, rows
 from pipeline.errors import UsageError
 from pipeline.records import Coding
 from pipeline.terminology.folding import fold_name, singulars
@@ -40,8 +40,7 @@ class Concept(NamedTuple):
 @cache
 def code_systems() -> dict[str, str]:
     """FHIR canonical URLs by the short names used in our files (``"MESH"``), from ``mappings/code_systems.tsv``."""
-    lines = (MAPPINGS / "code_systems.tsv").read_text(encoding="utf-8").splitlines()
-    return dict(line.split("\t")[:2] for line in lines if line and not line.startswith("#"))
+    return {row[0]: row[1] for row in rows(MAPPINGS / "code_systems.tsv")}
 
 
 def codings(codes: str) -> tuple[Coding, ...]:

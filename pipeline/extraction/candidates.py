@@ -108,7 +108,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
     for candidate in everything:
         features = _shared_features(candidate, zones, first_sentence, size)
         if candidate.semantic == "drug":
-            features |= _drug_features(document, candidate, by_key[candidate.key], story, by_index, first_onset)
+            features |= _drug_features(candidate, by_key[candidate.key], story, by_index, first_onset)
         else:
             features |= _disorder_features(candidate, by_key[candidate.key], story, by_index, first_drug)
         candidate.features = features | about
@@ -351,7 +351,6 @@ def _near(sentences: Mapping[int, Sentence], mentions: Iterable[Found], *kinds: 
 
 
 def _drug_features(
-    document: Document,
     candidate: Candidate,
     happened: Sequence[Event],
     story: Sequence[Event],

@@ -31,7 +31,9 @@ from pipeline.records import (
 SUSPECT = 0.3
 REACTION = 0.4
 SECOND = 0.7
+"""For a second suspect or reaction beside a better one."""
 SIGN = 0.1
+"""For a sign that a chosen diagnosis explains."""
 OWN_COURSE = 0.3
 """For a diagnosis of which the text tells a course of its own."""
 CERTAIN = 0.85
@@ -39,10 +41,9 @@ CERTAIN = 0.85
 SURE = 0.5
 """One side is sure."""
 PARTNER = 0.2
+"""What the best of the other side needs then."""
 MATE = 0.3
 """For a drug that stands in a list with the best suspect."""
-"""What the best of the other side needs then."""
-"""For a second suspect or reaction beside a better one."""
 
 _BREAKS = re.compile(r"[-/]")
 
@@ -50,17 +51,17 @@ _BREAKS = re.compile(r"[-/]")
 def assemble(document: Document) -> list[Case]:
     """The cases of a report, in the order in which the text introduces the patients; none where nothing is told."""
     persons = people.find(document)
-    cases = [_case(document, number, person, len(persons)) for number, person in enumerate(persons, 1)]
+    cases = [_case(document, number, person) for number, person in enumerate(persons, 1)]
     return [case for case in cases if case.drugs or case.reactions or case.patient.age or case.patient.sex]
 
 
-def _case(document: Document, number: int, person: Person, persons: int) -> Case:
+def _case(document: Document, number: int, person: Person) -> Case:
     sentences = person.sentences
     told = [s for s in sentences if s.zone in TOLD]
     story = course.events(document, told)
     everything = candidates(document, [s for s in sentences if s.zone != "apart"], story)
-    drugs = _unite([c for c in everything if c.semantic == "drug"], document)
-    disorders = _unite([c for c in everything if c.semantic == "disorder"], document)
+    drugs = _unite([c for c in everything if c.semantic == "drug"])
+    disorders = _unite([c for c in everything if c.semantic == "disorder"])
     reactions, suspects = _choose(disorders, drugs, story)
     case = Case(case_id=f"{document.report.report_id}-{number}", report_id=document.report.report_id)
     case.patient = Patient(age=person.age, sex=person.sex, ethnicity=person.ethnicity)
@@ -85,7 +86,7 @@ def _case(document: Document, number: int, person: Person, persons: int) -> Case
 # --- one name for one thing ---------------------------------------------------------------------------------------
 
 
-def _unite(concepts: list[Candidate], document: Document) -> list[Group]:
+def _unite(concepts: list[Candidate]) -> list[Group]:
     """Groups of concepts of which one name contains the other's words ("hepatitis", "cholestatic hepatitis")."""
     groups: list[Group] = []
     for concept in sorted(concepts, key=lambda c: (-c.score, c.mentions[0].start)):

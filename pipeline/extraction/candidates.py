@@ -63,11 +63,6 @@ class Candidate:
     """Keys of concepts of its kind that stand in a list with it ("A, B and C")."""
     score: float = 0.0
 
-    @property
-    def own(self) -> list[Found]:
-        """Mentions that are facts of this case."""
-        return [one for one in self.mentions if one.assertion in ("present", "possible", "historical")]
-
 
 def candidates(document: Document, sentences: Sequence[Sentence], story: Sequence[Event]) -> list[Candidate]:
     """All concepts of some sentences with features and scores, in the order of their first mention."""

@@ -6,7 +6,7 @@ Belongs here: who the persons are and which sentence is about whom.  Does not be
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pipeline.extraction import demographics
 from pipeline.extraction.demographics import Candidate
@@ -45,8 +45,6 @@ class Person:
     age: Age | None = None
     sex: SexFact | None = None
     ethnicity: TextFact | None = None
-    others: int = field(default=0)
-    """How many other patients the report has."""
 
 
 def find(document: Document) -> list[Person]:
@@ -57,13 +55,10 @@ def find(document: Document) -> list[Person]:
         person = _person(document, candidates[0] if candidates else None, document.sentences)
         return [person]
     members = _assign(document, candidates)
-    persons = [
+    return [
         _person(document, candidate, [s for s in document.sentences if number in members[s.index]])
         for number, candidate in enumerate(candidates)
     ]
-    for person in persons:
-        person.others = len(persons) - 1
-    return persons
 
 
 def _assign(document: Document, candidates: Sequence[Candidate]) -> list[frozenset[int]]:

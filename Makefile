@@ -11,7 +11,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint format types golden dev dist constraints clean
+.PHONY: help run test quick lint format types golden train dev dist constraints clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
@@ -47,6 +47,13 @@ types: $(STAMP)  ## static types
 
 golden: $(STAMP)  ## rewrite the expected outputs under tests/data; look at the diff before committing it
 	$(BIN)/python -m pytest tests/integration --update-golden
+
+train: $(STAMP)  ## train the shipped models anew from the annotated data in DATA
+	@test -d "$(DATA)" || { echo "make train DATA=DIR: DIR is the folder of the annotated data (docs/accuracy.md); '$(DATA)' is no folder" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev,train]'
+	$(BIN)/python -m training.train --data $(DATA)
+	$(BIN)/python -m training.priors --data $(DATA)
+	$(BIN)/python -m training.candidates --data $(DATA)
 
 dev: $(STAMP)  ## Dagster's web page with the assets, checks, schedule and sensor
 	mkdir -p .dagster && cp dagster.yaml .dagster/

@@ -27,7 +27,7 @@ from training.gold import Example
 CRF = {"c1": 0.05, "c2": 0.6, "max_iterations": 100, "feature.possible_transitions": False}
 PERCEPTRON = {"max_iterations": 10, "feature.possible_transitions": False}
 PERCEPTRONS = 3
-SHARE = 0.03  # of the perceptrons in the sum; their weights are some thirty times as large
+SHARE = 0.03  # by which the mean of the perceptrons counts in the sum; their weights have another scale
 PENALTY = 0.15  # inverse strength of the L2 penalty of the pair classifier
 LEAST = 2  # candidates that a feature of the pair classifier needs
 SMALLEST = 0.005  # weights below are left out

@@ -4,6 +4,9 @@ In a checkout they are top-level folders; in an installed wheel they sit in ``pi
 they are and how a table of tab-separated columns is read.  Does not belong here: what the columns mean.
 """
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -37,3 +40,19 @@ def rows(path: Path, columns: int) -> list[tuple[str, ...]]:
             raise DataFileError(f"{path.name} line {number}: expected {columns} columns, found {len(row)}")
         found.append(row)
     return found
+
+
+@contextmanager
+def lasting() -> Iterator[None]:
+    """While tables are made that live as long as the process: no garbage collection, now or later, looks at them.
+
+    Going through a million objects again and again would cost a third of the time to load them.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.freeze()
+            gc.enable()

@@ -4,9 +4,10 @@ Belongs here: choosing suspects and reactions, uniting names of one thing, and f
 Does not belong here: reading the text (``document``), weighing concepts (``candidates``), ordering events (``course``).
 """
 
+import re
 from collections.abc import Sequence
 
-from pipeline.extraction import conditions, course, drug_groups, exposures, onset, people, roles
+from pipeline.extraction import conditions, course, drug_groups, exposures, investigations, onset, people, roles
 from pipeline.extraction.candidates import Candidate, candidates
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Sentence, bare
@@ -37,6 +38,8 @@ MATE = 0.3
 """What the best of the other side needs then."""
 """For a second suspect or reaction beside a better one."""
 
+_BREAKS = re.compile(r"[-/]")
+
 
 def assemble(document: Document) -> list[Case]:
     """The cases of a report, in the order in which the text introduces the patients; none where nothing is told."""
@@ -55,16 +58,20 @@ def _case(document: Document, number: int, person: Person, persons: int) -> Case
     reactions, suspects = _choose(disorders, drugs, story)
     case = Case(case_id=f"{document.report.report_id}-{number}", report_id=document.report.report_id)
     case.patient = Patient(age=person.age, sex=person.sex, ethnicity=person.ethnicity)
-    ids = {id(group): f"drug-{n}" for n, group in enumerate(_told(drugs, document, suspects), 1)}
-    kept = [group for group in drugs if id(group) in ids]
+    kept = roles.taken(document, drugs, suspects)
+    ids = {id(group): f"drug-{n}" for n, group in enumerate(kept, 1)}
     case.drugs = [_drug(document, group, ids[id(group)], group in suspects, told, reactions) for group in kept]
     exposures.fill(document, told, {key: ids[id(g)] for g in kept for key in g.keys}, case.drugs, story)
     case.reactions = [
         _reaction(document, group, f"reaction-{n}", story, reactions) for n, group in enumerate(reactions, 1)
     ]
     onset.fill(document, told, case.reactions, [g.keys for g in reactions], [g.keys for g in suspects])
-    _assess(case, kept, suspects, reactions, story, ids)
-    conditions.fill(document, case, kept, disorders, reactions)
+    _assess(case, suspects, reactions, story, ids)
+    for place, evidence in roles.interacting(document, told, kept).items():
+        if case.drugs[place].role == "suspect":
+            case.drugs[place].role, case.drugs[place].facts["role"] = "interacting", evidence
+    conditions.fill(document, case, kept, disorders, reactions, told)
+    case.tests = investigations.find(document, told)
     return case
 
 
@@ -105,7 +112,7 @@ def _class_member(concept: Candidate, concepts: Sequence[Candidate], groups: Seq
 
 
 def _content(name: str) -> frozenset[str]:
-    return frozenset(word.strip(".,;:()'\"").rstrip("s") for word in bare(name).replace("-", " ").split())
+    return frozenset(word.strip(".,;:()'\"").rstrip("s") for word in _BREAKS.sub(" ", bare(name)).split())
 
 
 def _same(left: frozenset[str], right: frozenset[str]) -> bool:
@@ -189,18 +196,6 @@ def _suspects(drugs: list[Group], least: float) -> list[Group]:
     ]  # fmt: skip
 
 
-def _told(drugs: list[Group], document: Document, suspects: list[Group]) -> list[Group]:
-    """Drugs that this patient took, suspects first, then in the order of the text."""
-    zone = {sentence.index: sentence.zone for sentence in document.sentences}
-    taken = [
-        g for g in drugs
-        if g not in suspects
-        and any(m.assertion in ("present", "possible", "historical") and zone[m.sentence] == "case" for m in g.mentions)
-        and not any(member.entry is not None and member.entry.kind == "analyte" for member in g.members)
-    ]  # fmt: skip
-    return suspects + sorted(taken, key=lambda g: g.mentions[0].start)
-
-
 # --- filling the record -------------------------------------------------------------------------------------------
 
 
@@ -240,17 +235,17 @@ def _reaction(
 
 
 def _assess(
-    case: Case, kept: Sequence[Group], suspects: Sequence[Group], reactions: Sequence[Group],
+    case: Case, suspects: Sequence[Group], reactions: Sequence[Group],
     story: Sequence[Event], ids: dict[int, str],
 ) -> None:  # fmt: skip
     """One assessment per suspect and reaction the text ties together; a suspect without a tie is tied to all."""
     by_id = {drug.id: drug for drug in case.drugs}
-    all_keys = {key for g in kept for key in g.keys}
     for group, reaction in zip(reactions, case.reactions, strict=True):
+        others = {key for g in reactions if g is not group for key in g.keys}
         tied = [s for s in suspects if _tied(s, group)]
         for suspect in tied or suspects:
             drug = by_id[ids[id(suspect)]]
-            result = course.course(story, suspect.keys, group.keys, all_keys - suspect.keys)
+            result = course.course(story, suspect.keys, group.keys, others)
             assessment = Assessment(
                 drug=drug.id, reaction=reaction.id, dechallenge=result.dechallenge, rechallenge=result.rechallenge
             )

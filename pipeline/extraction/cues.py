@@ -10,6 +10,7 @@ It is expanded to the finite list of phrases it stands for, so matching is one A
 however many cues there are.  A phrase matches whole words, whatever its case and whatever white space is between them.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 from pipeline.data import MAPPINGS, DataFileError, rows
 
 FOLDER = MAPPINGS / "extraction" / "cues"
+_MARK = re.compile(r"([()|])")
 
 
 class Cue(NamedTuple):
@@ -40,31 +42,27 @@ def expand(pattern: str) -> list[str]:
     >>> expand("(was|were) (abruptly |)stopped")
     ['was abruptly stopped', 'was stopped', 'were abruptly stopped', 'were stopped']
     """
-    phrases, rest = _alternatives(pattern, 0, nested=False)
-    if rest != len(pattern):
-        raise CueFileError(f"unbalanced ')' at character {rest + 1} of {pattern!r}")
-    return list(dict.fromkeys(" ".join(phrase.split()) for phrase in phrases))
-
-
-def _alternatives(pattern: str, at: int, *, nested: bool) -> tuple[list[str], int]:
-    done: list[str] = []
-    current = [""]
-    while at < len(pattern):
-        char = pattern[at]
-        if char == "(":
-            inner, at = _alternatives(pattern, at + 1, nested=True)
-            if at >= len(pattern):
-                raise CueFileError(f"'(' without ')' in {pattern!r}")
-            current = [left + right for left in current for right in inner]
-        elif char == ")":
-            break
-        elif char == "|" and nested:
-            done += current
-            current = [""]
-        else:
-            current = [left + char for left in current]
-        at += 1
-    return done + current, at
+    done: list[list[str]] = [[]]
+    current = [[""]]  # phrases so far, by depth of nesting; in ``done`` those of alternatives that are complete
+    for number, part in enumerate(_MARK.split(pattern)):
+        if number % 2 == 0 and part:
+            current[-1] = [left + part for left in current[-1]]
+        elif part == "(":
+            done.append([])
+            current.append([""])
+        elif part == "|" and len(current) > 1:
+            done[-1] += current[-1]
+            current[-1] = [""]
+        elif part == "|":
+            current[-1] = [left + part for left in current[-1]]
+        elif part == ")":
+            if len(current) == 1:
+                raise CueFileError(f"')' without '(' in {pattern!r}")
+            inner = done.pop() + current.pop()
+            current[-1] = [left + right for left in current[-1] for right in inner]
+    if len(current) > 1:
+        raise CueFileError(f"'(' without ')' in {pattern!r}")
+    return list(dict.fromkeys(" ".join(phrase.split()) for phrase in current[0]))
 
 
 def read_cues(path: Path) -> Iterator[tuple[str, str]]:

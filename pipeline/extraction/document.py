@@ -21,6 +21,7 @@ Semantic = Literal["drug", "disorder"]
 
 _EXCERPT = 3
 """A report of so few sentences is an excerpt: it has no case beside which something is literature or history."""
+_SHORTEST_DRUG = 5
 _LOOSE_WORDS = 4
 _LOOSE = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "loose_words.tsv", 1))
 LIST = re.compile(r"\s*(?:\([^)]{0,25}\))?\s*(?:,|/|\+|,?\s*(?:and|or|plus|and/or|with|as well as))\s*", re.IGNORECASE)
@@ -145,7 +146,9 @@ def _place(
                 continue
             inside = own[bisect_left(own_starts, mention.start) : bisect_left(own_starts, mention.end)]
             inside = [m for m in inside if m.end <= mention.end]
-            if _is_loose(mention, inside):
+            if _is_loose(mention, inside) or (
+                semantic == "drug" and not inside and not _may_be_drug(mention, long_forms)
+            ):
                 labels |= {(m.start, m.end): mention.type for m in inside}
                 continue
             taken.append((mention.start, mention.end))
@@ -181,6 +184,13 @@ def _in_names(matches: list[Match]) -> set[Span]:
             if at >= 0 and match.end <= disorders[at].end:
                 inside.add((match.start, match.end))
     return inside
+
+
+def _may_be_drug(mention: Mention, long_forms: dict[str, str]) -> bool:
+    """Can an unknown word that the tagger took for a drug be one? A short one only if the text spells it out."""
+    if mention.text in long_forms:
+        return lexicon().lookup(long_forms[mention.text], "disorder") is None
+    return any(len(word) >= _SHORTEST_DRUG and word.isalpha() for word in mention.text.replace("-", " ").split())
 
 
 def _is_loose(mention: Mention, inside: list[Match]) -> bool:

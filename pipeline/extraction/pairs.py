@@ -8,6 +8,7 @@ regression over the words around and between them then says which pairs are stat
 of the ADE corpus (Gurulingappa et al., J Biomed Inform 2012;45:885-92): abbreviation and long form are two reactions.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -22,6 +23,8 @@ from pipeline.extraction.features import Word
 from pipeline.extraction.tagger import Scores, Tagger
 from pipeline.records import Mention, Pair, Span
 
+_LONGEST_SENTENCE = 300
+"""Tokens; what is longer is a table or a list, no statement, and would take time by the square of its length."""
 _LONGEST_PATH = 5
 _FAR = 15
 
@@ -56,13 +59,16 @@ def _classifier() -> Classifier:
 def find(text: str, found: Sequence[Mention], sentences: Sequence[Span] | None = None) -> list[Pair]:
     """Stated pairs in order of their place; ``found`` are the mentions of the text.
 
-    Sentences without a drug, be it a mention or a name of the lexicon, are not looked at.
+    Sentences without a drug, be it a mention or a name of the lexicon, are not looked at, nor are endless ones.
     """
     reading = mentions.read(text, sentences)
-    drugs = [mention.start for mention in found if mention.type == "drug"]
+    drugs = sorted(mention.start for mention in found if mention.type == "drug")
     chosen = []
     for number, (start, end) in enumerate(reading.sentences):
-        if any(start <= place < end for place in drugs) or any("mark:B-drug" in m for m in reading.marks[number]):
+        if len(reading.tokens[number]) > _LONGEST_SENTENCE:
+            continue
+        at = bisect_left(drugs, start)
+        if (at < len(drugs) and drugs[at] < end) or any("mark:B-drug" in m for m in reading.marks[number] if m):
             chosen.append(number)
     model, classifier = tagger.load("pairs"), _classifier()
     forms = [reading.forms[number] for number in chosen]

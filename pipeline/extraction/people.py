@@ -23,7 +23,9 @@ _NUMBERED = re.compile(
 )
 _WORDS = ("one", "two", "three", "four", "five", "six")
 _BOTH = re.compile(
-    r"\b(?:both|all|the two|the three|these) (?:\w+ )?(?:patients|cases|children|women|men)\b", re.IGNORECASE
+    r"^they\b|"
+    r"\b(?:both|all|the two|the three|these) (?:\w+ )?(?:patients|cases|children|women|men)\b",
+    re.IGNORECASE,
 )
 _NOUN = {
     "female": re.compile(r"\bthe (?:woman|girl|lady|female patient|mother)\b", re.IGNORECASE),

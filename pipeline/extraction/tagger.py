@@ -9,15 +9,15 @@ tables, and all sentences of a report are decoded at once.
 """
 
 import gzip
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data import MAPPINGS
+from pipeline.data import MAPPINGS, lasting
 from pipeline.extraction import features
 from pipeline.extraction.features import CLUSTER_PAIRS, MARK_REACH, PAIRS, REACH
 from pipeline.records import Span
@@ -73,7 +73,8 @@ class _Pairs:
 class Tagger:
     """A trained model: ``labels`` in the order of the columns of all tables.
 
-    ``offsets`` are added to the scores of a type's labels: above 0 more is found, below 0 less.
+    ``offsets`` are added to the scores of a type's labels: above 0 more is found, below 0 less.  ``word`` gives the
+    features of a word.
     """
 
     def __init__(self, model: Path, words: features.WordTable, offsets: Mapping[str, float] | None = None) -> None:
@@ -85,7 +86,9 @@ class Tagger:
             self._weights[data["rows"].astype(np.int64) + 1, data["columns"]] = data["weights"]
             self._transitions: Scores = data["transitions"]
         self._offsets: Scores = np.array([(offsets or {}).get(label[2:], 0.0) for label in self.labels], np.float32)
-        self._table = words
+        self.word: Callable[[str], features.Word] = (
+            words.features if isinstance(words, Words) else partial(features.word, table=words)
+        )
         groups: dict[str, list[tuple[str, int]]] = {}
         for row, name in enumerate(names, 1):
             group, mark, rest = name.partition("|" if name[0] in "-0123" else ":")
@@ -231,10 +234,6 @@ class Tagger:
         own = scores[np.arange(len(columns)), columns].sum() + self._transitions[columns[:-1], columns[1:]].sum()
         return float(own - scores[:, 0].sum() - self._transitions[0, 0] * (len(columns) - 1))
 
-    def word(self, form: str) -> features.Word:
-        """The features of a word."""
-        return features.word(form, self._table)
-
     def tag(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
         """Labels (``O``, ``B-drug``, ``I-drug`` …) of every token of every sentence."""
         return self.decode(self.scores(sentences, marks))
@@ -277,10 +276,14 @@ def spans(labels: Sequence[str], tokens: Sequence[Span]) -> list[tuple[str, int,
 
 
 class Words(Mapping[str, tuple[str, ...]]):
-    """A word table as it was read: the marks of a word are split when they are asked for."""
+    """A word table as it was read: the marks of a word are split when they are asked for.
+
+    ``features`` gives the features of a word; the latest are remembered, because all models of a text ask for them.
+    """
 
     def __init__(self, rows: Iterable[str]) -> None:
         self._marks = dict(row.split("\t", 1) for row in rows)
+        self.features = lru_cache(maxsize=2048)(partial(features.word, table=self))
 
     def __getitem__(self, word: str) -> tuple[str, ...]:
         return tuple(self._marks[word].split(" "))
@@ -308,4 +311,5 @@ def load(name: str) -> Tagger:
     rows = (MAPPINGS / "tagger" / "offsets.tsv").read_text(encoding="utf-8").splitlines()
     split = (row.split("\t") for row in rows if row and not row.startswith("#"))
     offsets = {kind: float(value) for model, kind, value in split if model == name}
-    return Tagger(MODELS / f"{name}.npz", _shipped_words(), offsets)
+    with lasting():
+        return Tagger(MODELS / f"{name}.npz", _shipped_words(), offsets)

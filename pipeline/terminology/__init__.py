@@ -4,12 +4,12 @@ Belongs here: the lexicon, the folding of spellings, the data files' grammar, re
 not belong here: what a name means in its sentence (``extraction``).
 """
 
-import gc
 import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from pipeline.data import lasting
 from pipeline.terminology import vocabularies
 from pipeline.terminology.lexicon import Entry, Kind, Lexicon, Match, Name, Semantic
 from pipeline.terminology.morphology import looks_like_drug
@@ -33,11 +33,6 @@ def lexicon(paths: Sequence[Path] | None = None) -> Lexicon:
 
 @lru_cache(maxsize=2)
 def _lexicon(paths: tuple[Path, ...]) -> Lexicon:
-    collecting = gc.isenabled()
-    gc.disable()  # 200,000 tuples are made and none is thrown away: collecting would cost a third of the time
-    try:
+    with lasting():
         shipped = Lexicon([*drug_names(), *disorder_names()])
         return shipped.with_vocabularies(vocabularies.read(paths)) if paths else shipped
-    finally:
-        if collecting:
-            gc.enable()

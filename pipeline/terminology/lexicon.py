@@ -115,6 +115,7 @@ class Lexicon:
             groups.setdefault(searched[:_SEARCHED], []).append((searched, named))
         self._groups = list(groups.values())
         self._automaton = BytesAhoCorasick(groups, implementation=Implementation.ContiguousNFA)
+        self._last: tuple[str, list[Match]] = ("", [])  # a text and its matches: several readers of a report ask
 
     def __len__(self) -> int:
         return len(self._by_pattern)
@@ -130,8 +131,14 @@ class Lexicon:
         """Names in ``text``: leftmost, then longest, without overlap within one semantic type; sorted by start, end.
 
         A name is found as whole words; hyphen, slash and single line breaks equal a space; a plural ``s`` and the
-        salt or ester word after an ingredient belong to the match.
+        salt or ester word after an ingredient belong to the match.  The matches of the last text are remembered.
         """
+        last = self._last
+        if last[0] != text:
+            last = self._last = (text, self._find(text))
+        return list(last[1])
+
+    def _find(self, text: str) -> list[Match]:
         folded = b" " + fold(text) + b"  "
         found: list[tuple[int, int, Entry]] = []
         for group, start, _ in self._automaton.find_matches_as_indexes(folded, overlapping=True):

@@ -85,7 +85,6 @@ class Tagger:
             self._weights: Scores = np.zeros((len(names) + 1, len(self.labels)), np.float32)
             self._weights[data["rows"].astype(np.int64) + 1, data["columns"]] = data["weights"]
             self._transitions: Scores = data["transitions"]
-        self._offsets: Scores = np.array([(offsets or {}).get(label[2:], 0.0) for label in self.labels], np.float32)
         self.word: Callable[[str], features.Word] = (
             words.features if isinstance(words, Words) else partial(features.word, table=words)
         )
@@ -100,16 +99,17 @@ class Tagger:
             [self._by_class(kinds, groups.get(f"{prefix}{side}:", ())) for side in ("left", "right", "between")]
             for prefix, kinds in (("", features.trigger_classes()), ("named-", features.NAMED))
         )
+        self._triggers[0][:] += np.array([(offsets or {}).get(label[2:], 0.0) for label in self.labels], np.float32)
         self._begins = sum(not label.startswith("I-") for label in self.labels)
         self._reset()
 
     def _by_class(self, kinds: Sequence[str], names: Iterable[tuple[str, int]]) -> Scores:
-        """Weights of pairs ``a_b`` of classes, as an array (a, b, labels)."""
+        """Weights of pairs ``a_b`` of classes, as an array (a × classes + b, labels)."""
         classes = {name: number for number, name in enumerate(kinds)}
-        table: Scores = np.zeros((len(classes), len(classes), len(self.labels)), np.float32)
+        table: Scores = np.zeros((len(classes) ** 2, len(self.labels)), np.float32)
         for name, row in names:
             left, _, right = name.partition("_")
-            table[classes[left], classes[right]] = self._weights[row]
+            table[classes[left] * len(classes) + classes[right]] = self._weights[row]
         return table
 
     def _reset(self) -> None:
@@ -120,8 +120,8 @@ class Tagger:
         for distance in (-1, 1):
             self._sums[0, distance + REACH] = self._weights[self._near[distance].get("edge", 0)]
         self._known_marks: dict[tuple[str, ...], int] = {}
-        self._mark_sums: list[Scores] = []
-        self._named: list[int] = []
+        self._mark_sums: Scores = np.zeros((256, len(_MARK_DISTANCES), len(self.labels)), np.float32)
+        self._named: Ids = np.zeros(256, np.int64)
 
     def _learn(self, forms: Iterable[str]) -> None:
         """Enter words into the tables that are not there yet."""
@@ -159,24 +159,25 @@ class Tagger:
         starts = np.cumsum([REACH, *(len(sentence) + REACH for sentence in sentences)]).tolist()
         places, groups = self._marked(starts, marks)
         names = np.zeros_like(words)
-        names[places] = np.array(self._named, np.int64)[groups]
+        names[places] = self._named[groups]
         total: Scores = np.zeros((len(words), len(self.labels)), np.float32)
-        for (left, right, between), kinds in ((self._triggers, triggers), (self._names, names)):
+        for (left, right, between), kinds, count in (
+            (self._triggers, triggers, len(features.trigger_classes())),
+            (self._names, names, len(features.NAMED)),
+        ):
             before, next_before, after, next_after = _surroundings(words, kinds)
-            total += left[before, next_before]
-            total += right[after, next_after]
-            total += between[before, after]
-        total += self._offsets
+            total += left.take(before * count + next_before, axis=0)
+            total += right.take(after * count + next_after, axis=0)
+            total += between.take(before * count + after, axis=0)
         size = len(words)
         for distance in _DISTANCES:
             first, last = max(0, -distance), min(size, size - distance)
             total[first:last] += self._sums[words[first + distance : last + distance], distance + REACH]
         self._word_pairs.add(total, word_ids)
         self._cluster_pairs.add(total, cluster_ids)
-        if len(places):  # what falls beyond a sentence falls into a gap
-            sums = np.stack(self._mark_sums)[groups]
-            for number, distance in enumerate(_MARK_DISTANCES):
-                total[places - distance] += sums[:, number]
+        sums = self._mark_sums[groups]
+        for number, distance in enumerate(_MARK_DISTANCES):  # what falls beyond a sentence falls into a gap
+            total[places - distance] += sums[:, number]
         return [total[start : start + len(forms)] for start, forms in zip(starts, sentences, strict=False)]
 
     def _marked(self, starts: Sequence[int], marks: Sequence[Sequence[Sequence[str]]]) -> tuple[Ids, Ids]:
@@ -190,10 +191,13 @@ class Tagger:
                     groups.append(tuple(names))
         for group in dict.fromkeys(groups):
             if group not in self._known_marks:
-                self._known_marks[group] = len(self._named)
-                self._named.append(features.named(group))
+                self._known_marks[group] = number = len(self._known_marks)
+                if number == len(self._named):
+                    self._named = np.concatenate([self._named, np.zeros_like(self._named)])
+                    self._mark_sums = np.concatenate([self._mark_sums, np.zeros_like(self._mark_sums)])
+                self._named[number] = features.named(group)
                 rows = [[self._near[distance].get(mark, 0) for mark in group] for distance in _MARK_DISTANCES]
-                self._mark_sums.append(self._weights[rows].sum(axis=1))
+                self._mark_sums[number] = self._weights[rows].sum(axis=1)
         return np.array(places, np.int64), np.array([self._known_marks[group] for group in groups], np.int64)
 
     def decode(self, scores: Sequence[Scores]) -> list[list[str]]:

@@ -6,15 +6,18 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 INPUT ?= seeds
 OUT ?= out
+DATASET ?=
+FHIR ?= R4
+PORT ?= 8080
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick lint format types golden train dev dist constraints clean
+.PHONY: help run test test-servers quick conformance fhir-server lint format types golden train dev dist constraints clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
 
 # A stamp, so that set-up is repeated only when what it installs has changed.
 $(STAMP): pyproject.toml constraints.txt
@@ -28,11 +31,23 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP)  ## the main job on INPUT (seeds) into OUT (out)
 	$(BIN)/case2fhir run $(INPUT) --out $(OUT)
 
-test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## all tests but those of test-servers
+	$(BIN)/python -m pytest -m 'not server'
+
+test-servers: $(STAMP)  ## HL7's validator and real HAPI FHIR servers; needs JDK 17, Maven, npm
+	$(BIN)/python -m pytest -m server
 
 quick: $(STAMP)  ## the tests that take no more than a few seconds
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow and not server'
+
+conformance: $(STAMP)  ## HL7's validator over DATASET (the output of the seeds, if none is given); needs JDK 17, Maven, npm
+ifeq ($(DATASET),)
+	$(BIN)/case2fhir run seeds --out build/conformance
+endif
+	$(BIN)/python -m tests.integration.conformance $(or $(DATASET),build/conformance)
+
+fhir-server: $(STAMP)  ## a HAPI FHIR server (FHIR R4 or R5) on PORT (8080), data in memory; needs JDK 17, Maven
+	$(BIN)/python -m tests.integration.fhir_server $(FHIR) $(PORT)
 
 lint: $(STAMP)  ## style and format
 	$(BIN)/ruff check .
@@ -73,5 +88,5 @@ constraints:  ## pin anew what a clean install brings
 	rm -rf $(VENV)-pins
 
 clean:  ## remove what make has made (not the output of run)
-	rm -rf $(VENV) $(VENV)-pins build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-pins build dist tests/*/target .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

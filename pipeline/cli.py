@@ -59,6 +59,7 @@ def main() -> None:
     \b
     case2fhir run reports/ --out dataset/     the whole pipeline
     case2fhir extract letter.txt              what is found in a text, as JSON
+    case2fhir load dataset/ --server URL      the dataset into a FHIR server
 
     Exit codes: 0 done; 1 failed; 2 usage; 3 done, but more was refused than --max-quarantine-rate allows.
     """
@@ -187,6 +188,67 @@ def validate(dataset: Path, as_json: bool) -> None:
             console.show_validation(report)
         if not report["ok"]:
             raise _Failure(f"{dataset} does not hold what it should.", FAILED)
+
+
+@main.command(short_help="A dataset into a FHIR server.")
+@click.argument("dataset", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--server", required=True, metavar="URL", help="Base address, such as https://fhir.example.org/fhir.")
+@click.option("--fhir", type=click.Choice(["R4", "R5"]), help="By default the version that the server speaks.")
+@click.option("--auth", type=click.Choice(["none", "basic", "bearer", "smart"]), default="none", show_default=True)
+@click.option("--ca-file", type=click.Path(path_type=Path), help="Certificates to trust (PEM), for a CA of your own.")
+@click.option("--connections", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests side by side.")
+@click.option("--cases", type=click.IntRange(min=1), default=50, show_default=True, help="Cases a request, at most.")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=120.0, show_default=True, help="Seconds an answer.")
+@click.option(
+    "--patience", type=click.FloatRange(min=0), default=300.0, show_default=True, help="Seconds a server may be away."
+)
+@click.option("--bulk", is_flag=True, help="Have the server fetch NDJSON files ($import).")
+@click.option("--serve", metavar="HOST:PORT", help="With --bulk: where this command serves the files.")
+@click.option("--serve-url", metavar="URL", help="With --serve: where the server reaches it; else http://HOST:PORT.")
+@click.option("--source-url", metavar="URL", help="With --bulk: where DIR/fhir/<version> can be fetched already.")
+@click.option("--poll", type=float, default=float("inf"), help="With --bulk: longest wait between looks at a job.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen; change nothing.")
+@click.option("--verify", is_flag=True, help="Compare everything with the server; do not trust earlier loads.")
+@click.option("--overwrite", is_flag=True, help="Replace also what others have changed on the server.")
+@click.option("--delete/--no-delete", default=True, show_default=True, help="Delete what DIR no longer contains.")
+@_JSON
+@click.option("--quiet", is_flag=True, help="No progress.")
+def load(dataset: Path, as_json: bool, quiet: bool, **choices: Any) -> None:
+    """Make a FHIR server hold the dataset: create and update what differs, delete what DIR no longer contains.
+
+    Loading twice changes nothing.  What could not be loaded is named in DIR/load/failed.ndjson, in the server's words;
+    the exit code is 1 then, and another call finishes the rest.
+
+    Secrets come from the environment or from files it names: CASE2FHIR_USER and CASE2FHIR_PASSWORD[_FILE] (basic);
+    CASE2FHIR_TOKEN[_FILE] (bearer); CASE2FHIR_CLIENT_ID, CASE2FHIR_PRIVATE_KEY_FILE and, if need be, CASE2FHIR_KEY_ID,
+    CASE2FHIR_TOKEN_URL, CASE2FHIR_SCOPE (smart: SMART Backend Services).
+    """
+    with _plainly():
+        from pipeline import console, server
+        from pipeline.paths import DatasetPaths
+
+        limits = server.Limits(**{name: choices[name] for name in ("cases", "connections", "timeout", "patience")})
+        settings = server.Settings(choices["server"], choices["auth"], choices["ca_file"], limits)
+        if not choices["bulk"] and (choices["serve"] or choices["source_url"]):
+            raise UsageError("--serve and --source-url go with --bulk.")
+        bulk = (
+            server.Bulk(choices["serve"], choices["serve_url"], choices["source_url"], choices["poll"])
+            if choices["bulk"]
+            else None
+        )
+        chosen = {name: choices[name] for name in ("dry_run", "verify", "overwrite", "delete")}
+        options = server.Options(bulk=bulk, **chosen)
+        with console.progress(quiet=quiet) as progress:
+            result = server.load(dataset, settings, fhir=choices["fhir"], options=options, progress=progress)
+        if as_json:
+            click.echo(_json(result.to_json()))
+        else:
+            console.show_load(result.to_json())
+        if not result.ok:
+            stopped = f"The load stopped early: {result.stopped} " if result.stopped else ""
+            where = "" if result.dry_run else f" {DatasetPaths(dataset).failed} says what and why."
+            again = " Call again to finish the rest." if result.transient else ""
+            raise _Failure(f"{stopped}{result.cases['failed']} cases failed.{where}{again}", FAILED)
 
 
 @main.command(short_help="Compare with annotated texts.")

@@ -19,6 +19,7 @@ STAGES = {
     "cases": "extracting cases",
     "fhir_resources": "mapping to FHIR",
     "dataset": "publishing",
+    "load": "loading",
 }
 """What is said of each stage."""
 INTERVAL = 10.0
@@ -98,6 +99,22 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     table.add_section()
     seconds = {stage: f"{taken:.1f}" for stage, taken in summary["seconds"].items() if stage != "total"}
     table.add_row("seconds", f"{summary['seconds']['total']:.1f}", _listed(seconds))
+    _stdout().print(table)
+
+
+def show_load(result: Mapping[str, Any]) -> None:
+    """What a load did, or would do."""
+    title = f"{result['fhir']} {'would go into' if result['dry_run'] else 'into'} {result['server']}"
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column("what")
+    table.add_column("number", justify="right")
+    for kind in ("cases", "resources"):
+        for name, number in result[kind].items():
+            table.add_row(f"{kind} {name}", f"{number:,}")
+        table.add_section()
+    table.add_row("requests", f"{result['requests']:,}")
+    table.add_row("of them tried again", f"{result['retries']:,}")
+    table.add_row("seconds", f"{result['seconds']:.1f}")
     _stdout().print(table)
 
 

@@ -83,6 +83,21 @@ class DatasetPaths:
         return self.root / "review"
 
     @property
+    def ledger(self) -> Path:
+        """What was loaded to which server (``server.ledger``); not part of the manifest."""
+        return self.root / "load" / "ledger.sqlite"
+
+    @property
+    def failed(self) -> Path:
+        """Cases that the last load could not bring to a server, one a line, in the server's words."""
+        return self.root / "load" / "failed.ndjson"
+
+    @property
+    def bulk(self) -> Path:
+        """Resources that a server is about to fetch; gone once the load is through."""
+        return self.root / "load" / "bulk"
+
+    @property
     def work(self) -> Path:
         """Hidden staging area, on the same file system so that renames are atomic; gone once a run is through."""
         return self.root / ".work"

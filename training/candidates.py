@@ -3,9 +3,9 @@
     python -m training.candidates --data DIR      (DIR holds cases/train/texts.jsonl and cases/train/gold/)
 
 A drug concept is positive if it names a suspect of the gold, a disorder if it names a reaction (its term or one of
-its forms).  Logistic regression with an L2 penalty, full-batch Newton steps from zero: no randomness, so the same data
-give the same file.  The penalty is chosen by 10-fold cross-validation over reports, which also gives the second look its
-view of the partners.
+its forms). Logistic regression with an L2 penalty, full-batch Newton steps from zero: no randomness, so the same data
+give the same file. The penalty is chosen by 10-fold cross-validation over reports, which also gives the second look
+its view of the partners.
 """
 
 import argparse

@@ -3,8 +3,8 @@
     python -m training.priors --data DIR      (DIR holds phee/train.jsonl, ade/train.jsonl, cases/train/)
 
 For every concept of the lexicon: in how many training sentences it occurs, and in how many of them it is a reaction
-(a disorder) or the drug of a drug-reaction pair (a drug).  Sentences of reports that are among the whole training cases are
-left out, so that the weights fitted there (``training.candidates``) do not see their own answers.
+(a disorder) or the drug of a drug-reaction pair (a drug). Sentences of reports that are among the whole training
+cases are left out, so that the weights fitted there (``training.candidates``) do not see their own answers.
 """
 
 import argparse

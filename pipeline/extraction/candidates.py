@@ -411,6 +411,14 @@ def _after_improvement(sentence: Sentence, mention: Found) -> bool:
     ) and not sentence.cued("stop", "reduce")
 
 
+def aggravated(sentence: Sentence, mention: Found) -> bool:
+    """Does the text say that the disease of the mention got worse: "exacerbation of psoriasis"?"""
+    return any(
+        (0 <= mention.start - cue.end <= 1) or (mention.start <= cue.start and cue.end <= mention.end)
+        for cue in sentence.cued("aggravation")
+    ) and mention.assertion not in ("negated", "family")
+
+
 def _turn_before(story: Sequence[Event], event: Event) -> str | None:
     """The last thing that happened to a drug before an event."""
     before = [
@@ -434,6 +442,7 @@ def _disorder_features(
         for kind in ("onset", "resolve", "improve", "persist", "worsen", "recur", "fatal")
     }
     features |= {
+        "aggravated": _capped(aggravated(sentences[m.sentence], m) for m in own),
         "relieved": _capped(
             e.kind in ("improve", "resolve") and _turn_before(story, e) in ("start", "ongoing") for e in happened
         ),

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from pipeline.extraction import conditions, course, drug_groups, exposures, investigations, onset, people, roles
-from pipeline.extraction.candidates import Candidate, candidates
+from pipeline.extraction.candidates import Candidate, aggravated, candidates
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Sentence, bare
 from pipeline.extraction.groups import SIGNS, TOLD, Group, codings, verbatim
@@ -30,6 +30,8 @@ SUSPECT = 0.3
 REACTION = 0.4
 SECOND = 0.7
 SIGN = 0.1
+OWN_COURSE = 0.25
+"""For a diagnosis of which the text tells a course of its own."""
 SURE = 0.5
 """One side is sure."""
 PARTNER = 0.2
@@ -156,8 +158,11 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
             home.members += sign.members
             home.score = max(home.score, sign.score)
             chosen.remove(sign)
+    for group in disorders:  # less likely ones of which the text tells another course by name
+        if chosen and group not in likely and group.score >= OWN_COURSE and _stands_alone(group, chosen, story):
+            chosen.append(group)
     for group in disorders:  # signs below the threshold that a chosen diagnosis explains are its verbatim
-        if group not in likely and group.score > SIGN:
+        if group not in likely and group not in chosen and group.score > SIGN:
             home = next((c for c in chosen if _explained(group, c)), None)
             if home is not None:
                 home.members += group.members
@@ -169,10 +174,14 @@ def _stands_alone(group: Group, chosen: Sequence[Group], story: Sequence[Event])
     diagnoses = [m for m in group.members if m.entry is not None and m.entry.kind not in SIGNS]
     if not diagnoses:
         return False
+    if any(m.features["aggravated"] for m in diagnoses):
+        return True
     if group.score >= SECOND and any(m.features["cause link"] or m.features["induced link"] for m in diagnoses):
         return True
     own = _ended(group, story)
-    return own is not None and all(_ended(other, story) not in (None, own) for other in chosen)
+    return own is not None and all(
+        course.outcome(story, other.keys, group.keys)[0] not in ("unknown", own) for other in chosen
+    )
 
 
 def _ended(group: Group, story: Sequence[Event]) -> str | None:
@@ -226,12 +235,23 @@ def _reaction(
     others = {key for g in reactions if g is not group for key in g.keys}
     ended, evidence = course.outcome(story, group.keys, others)
     reaction = Reaction(
-        id=name, term=naming(best), verbatim=verbatim(own),
+        id=name, term=_term(group, document), verbatim=verbatim(own),
         codings=codings(best), outcome=ended, evidence=spans(own),
     )  # fmt: skip
     if evidence:
         reaction.facts["outcome"] = evidence
     return reaction
+
+
+def _term(group: Group, document: Document) -> str:
+    """The name of the reaction; of a disease that the patient had before, that it got worse."""
+    worse = any(
+        aggravated(document.sentences[m.sentence], m)
+        for m in group.mentions
+        if document.sentences[m.sentence].zone in TOLD
+    )
+    kept = group.best.entry is not None and group.best.entry.kind not in SIGNS
+    return f"exacerbation of {naming(group.best)}" if worse and kept else naming(group.best)
 
 
 def _assess(

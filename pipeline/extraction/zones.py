@@ -22,7 +22,8 @@ _CITATION = re.compile(
 )
 _SHARE = re.compile(
     r"\d\s?(?:%|per ?cent)(?:\s?[~–-]\s?\d+\s?%)? (?:of|in) "
-    r"(?!(?:the |his |her |total )*(?:body|bsa|normal|predicted|baseline|blood|skin)\b)|\b\d+ of (?:the )?\d+ (?:patients|cases)|\b1 in \d"
+    r"(?!(?:the |his |her |total )*(?:body|bsa|normal|predicted|baseline|blood|skin)\b)"
+    r"|\b\d+ of (?:the )?\d+ (?:patients|cases)|\b1 in \d"
 )
 _PERSON = re.compile(
     r"\b\d{1,3}(?:\.\d)?[\s-]*(?:years?|yrs?|y|months?|weeks?|days?)[\s-]*(?:old|of age)\b"

@@ -1,4 +1,4 @@
-"""StructureDefinitions, CodeSystems and ValueSets of our own, made from ``mappings/fhir/profiles.toml``."""
+"""Our own extensions, code systems, value sets and search parameters, from ``mappings/fhir/profiles.toml``."""
 
 import tomllib
 from functools import cache
@@ -42,12 +42,13 @@ def _header(kind: str, id_: str, definition: dict[str, Any], options: Options) -
 
 
 def profiles(version: Version, *, options: Options = _DEFAULTS) -> list[Resource]:
-    """All own definitions for one FHIR version: code systems, value sets, then extensions, in file order."""
+    """All own definitions for one FHIR version: code systems, value sets, extensions, search parameters."""
     definitions = _definitions()
     return [
         *(_code_system(d, options) for d in definitions["code_system"]),
         *(_value_set(d, options) for d in definitions["value_set"]),
         *(_extension(d, version, options) for d in definitions["extension"]),
+        *(_search_parameter(d, options) for d in definitions["search_parameter"] if d["fhir"] == version),
     ]
 
 
@@ -77,6 +78,11 @@ def _value_set(definition: dict[str, Any], options: Options) -> Resource:
             systems.setdefault(system, {})[row.code] = {"code": row.code, "display": row.display}
     include = [{"system": system, "concept": list(concepts.values())} for system, concepts in systems.items()]
     return _header("ValueSet", definition["id"], definition, options) | {"compose": {"include": include}}
+
+
+def _search_parameter(definition: dict[str, Any], options: Options) -> Resource:
+    search: Resource = definition["search"]
+    return _header("SearchParameter", definition["id"], definition, options) | search
 
 
 def _extension(definition: dict[str, Any], version: Version, options: Options) -> Resource:

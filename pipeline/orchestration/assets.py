@@ -1,23 +1,23 @@
-"""The four assets: reports, cases, fhir_resources, dataset.
+"""The assets: reports, cases, fhir_resources, dataset, and loaded_bundles where a server is configured.
 
 Each reads what the one before it staged, calls its stage, writes through staging, and reports counts, columns and
 checks.  What travels between them as a value is only the outcome of the expectations, for ``dataset`` to publish; a run
-materialises all four.
+materialises all of them.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
 
 from pipeline import fhir, sources
 from pipeline.batches import where
-from pipeline.errors import RunFailed
+from pipeline.errors import PermanentError, RunFailed, UsageError
 from pipeline.orchestration import checks, stages
-from pipeline.orchestration.resources import Engine, Inputs, Output, Progress, counted
+from pipeline.orchestration.resources import Engine, Inputs, Output, Progress, Server, counted
 from pipeline.records import Refused
 from pipeline.storage import Dataset, Staging, publish
 from pipeline.storage.manifest import versions
@@ -25,6 +25,11 @@ from pipeline.storage.tables import SCHEMAS
 from pipeline.validation import suites
 from pipeline.validation.suites import SuiteResult
 
+if TYPE_CHECKING:
+    from pipeline.server import LoadResult
+
+POOL = "fhir_server"
+"""Concurrency pool of loads: a server takes one at a time unless the instance says otherwise."""
 OWNERS = ["team:pharmacovigilance"]
 CASE_SUITES = ("cases", "drugs", "exposures", "reactions", "assessments", "mentions")
 RESOURCE_SUITES = ("resources", "references")
@@ -127,7 +132,48 @@ def build_assets() -> list[dg.AssetsDefinition]:
             check_results=[_rate(refused, manifest, output.max_quarantine_rate)],
         )
 
-    return [reports, cases, fhir_resources, dataset]
+    @asset(
+        group_name="server",
+        kinds={"json"},
+        deps=[dataset],
+        pool=POOL,
+        output_required=False,
+        retry_policy=dg.RetryPolicy(max_retries=3, delay=60, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
+    )
+    def loaded_bundles(
+        context: dg.AssetExecutionContext, output: Output, server: Server, progress: dg.ResourceParam[Progress]
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """The dataset on the FHIR server; skipped where no server is configured. Only what may pass is retried."""
+        if not server.url:
+            context.log.info("No server is configured: nothing is loaded.")
+            return
+        from pipeline.server import load
+
+        try:
+            result = load(output.paths.root, server.settings, progress=progress)
+        except (UsageError, PermanentError) as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        metadata = _loaded(result)
+        if not result.ok:
+            what = result.stopped or f"{result.cases['failed']} cases were not loaded; {output.paths.failed} says why."
+            raise dg.Failure(what, metadata=metadata, allow_retries=result.transient)
+        yield dg.MaterializeResult(metadata=metadata)
+
+    return [reports, cases, fhir_resources, dataset, loaded_bundles]
+
+
+def _loaded(result: "LoadResult") -> dict[str, Any]:
+    """Resources sent, skipped, deleted, failed; seconds; and the figures in full."""
+    counts = result.resources
+    return {
+        "sent": result.sent,
+        "skipped": counts["unchanged"],
+        "deleted": counts["deleted"],
+        "failed": counts["failed"],
+        "seconds": result.seconds,
+        "server": dg.MetadataValue.url(result.server),
+        "result": dg.MetadataValue.json(result.to_json()),
+    }
 
 
 def _materialised(

@@ -17,7 +17,7 @@ from pipeline.definitions import build_defs
 from pipeline.errors import RunFailed, UsageError
 from pipeline.orchestration.assets import QUARANTINE_RATE
 from pipeline.orchestration.jobs import JOB
-from pipeline.orchestration.resources import Engine, EngineName, Fhir, Inputs, Output, Progress
+from pipeline.orchestration.resources import Engine, EngineName, Fhir, Inputs, Output, Progress, Server
 from pipeline.paths import TABLES
 from pipeline.storage import Dataset
 
@@ -45,6 +45,7 @@ def run(
         inputs=Inputs(paths=[str(path) for path in inputs]),
         output=Output(folder=str(out), fhir=Fhir(fhir), max_quarantine_rate=max_quarantine_rate, data_docs=data_docs),
         engine=Engine(name=EngineName(engine), workers=workers),
+        server=Server(),  # `case2fhir load` does that
         progress=progress,
     )
     log_level = "INFO" if verbose else "CRITICAL"
@@ -99,7 +100,7 @@ def _summary(result: dg.ExecuteInProcessResult, out: Path, total: float) -> dict
     seconds = {
         event.step_key: round(event.step_success_data.duration_ms / 1000, 2)
         for event in result.all_events
-        if event.event_type == dg.DagsterEventType.STEP_SUCCESS and event.step_key
+        if event.event_type == dg.DagsterEventType.STEP_SUCCESS and event.step_key not in (None, "loaded_bundles")
     }
     return {
         "dataset": str(out),

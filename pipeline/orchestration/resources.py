@@ -13,6 +13,7 @@ from pydantic import Field
 from pipeline.engines.local import LocalEngine, cores
 from pipeline.errors import UsageError
 from pipeline.paths import FHIR_VERSIONS, DatasetPaths, FhirVersion
+from pipeline.server.settings import Limits, Settings
 from pipeline.storage import Staging, exclusive
 
 T = TypeVar("T")
@@ -94,6 +95,31 @@ class Engine(dg.ConfigurableResource["Engine"]):
     def open(self) -> LocalEngine:
         """A context manager with ``run(task, batches)``."""
         return LocalEngine(self.workers or cores())
+
+
+class Auth(Enum):
+    """How we say who we are; secrets come from the environment (``pipeline.server.settings``)."""
+
+    NONE = "none"
+    BASIC = "basic"
+    BEARER = "bearer"
+    SMART = "smart"
+
+
+class Server(dg.ConfigurableResource["Server"]):
+    """The FHIR server that datasets are loaded into; without an address nothing is loaded."""
+
+    url: str = Field(default="", description="Base address, such as https://fhir.example.org/fhir; empty: do not load.")
+    auth: Auth = Field(default=Auth.NONE, description="none, basic, bearer or smart (SMART Backend Services).")
+    ca_file: str = Field(default="", description="Certificates to trust (PEM), for a CA of your own.")
+    connections: int = Field(default=4, ge=1, description="Requests side by side.")
+    patience: float = Field(default=300.0, ge=0, description="Seconds the server may be away before the load ends.")
+
+    @property
+    def settings(self) -> Settings:
+        """What ``server.load`` needs; raises UsageError for an address that is none."""
+        limits = Limits(connections=self.connections, patience=self.patience)
+        return Settings(self.url, self.auth.value, Path(self.ca_file) if self.ca_file else None, limits)
 
 
 class Progress(Protocol):

@@ -79,7 +79,7 @@ def test_what_the_literature_says_is_no_fact_of_the_case() -> None:
     ("text", "short", "long"),
     [
         ("a case of erythema multiforme (EM) after", "EM", "erythema multiforme"),
-        ("drug reaction with eosinophilia and systemic symptoms (DRESS)", "DRESS", "drug reaction with eosinophilia and systemic symptoms"),
+        ("posterior reversible encephalopathy syndrome (PRES)", "PRES", "posterior reversible encephalopathy syndrome"),
         ("toxic epidermal necrolysis [TEN]", "TEN", "toxic epidermal necrolysis"),
         ("TEN (toxic epidermal necrolysis) was", "TEN", "toxic epidermal necrolysis"),
     ],

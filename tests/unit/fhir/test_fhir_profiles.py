@@ -25,6 +25,14 @@ def test_definitions_are_valid(version: Version) -> None:
             assert resource["concept"]
 
 
+def test_r5_events_with_several_suspects_can_be_indexed() -> None:
+    """R5's own expression for ``substance`` ends in ``as Reference``, which FHIRPath allows for one item only."""
+    assert not [r for r in profiles("R4") if r["resourceType"] == "SearchParameter"]
+    (ours,) = [r for r in profiles("R5") if r["resourceType"] == "SearchParameter"]
+    assert (ours["base"], ours["code"]) == (["AdverseEvent"], "substance")
+    assert ours["expression"] == "AdverseEvent.suspectEntity.instance.ofType(Reference)"
+
+
 @every
 def test_file_names_are_unique(version: Version) -> None:
     names = [(r["resourceType"], r["id"]) for r in profiles(version)]

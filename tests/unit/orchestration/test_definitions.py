@@ -14,7 +14,7 @@ from pipeline.paths import DatasetPaths
 from pipeline.storage.tables import SCHEMAS
 
 DEFS = build_defs()
-ASSETS = ("reports", "cases", "fhir_resources", "dataset")
+ASSETS = ("reports", "cases", "fhir_resources", "dataset", "loaded_bundles")
 
 
 def test_the_definitions_load() -> None:

@@ -1,0 +1,186 @@
+"""The dataset of ``seeds/`` on HAPI FHIR's JPA server: loaded once, under faults too, and answering questions."""
+
+import json
+import urllib.parse
+import urllib.request
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.paths import DatasetPaths
+from pipeline.server import Bulk, Limits, LoadResult, Options, Settings, load
+from pipeline.storage import Dataset
+from tests.integration import fhir_server, java
+from tests.integration.command import case2fhir
+from tests.integration.fault_proxy import Drop, Status, in_front_of
+from tests.integration.load_samples import dataset, references
+
+ROOT = Path(__file__).parents[2]
+LIMITS = Limits(cases=10, connections=2, first_wait=0.1)
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.skipif(bool(reason := java.missing(fhir_server.PROJECT)), reason=str(reason)),
+]
+
+
+class Hapi:
+    """A running server and what it holds."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+
+    def get(self, path: str, **query: str) -> dict[str, Any]:
+        url = f"{self.base}/{path}" + (f"?{urllib.parse.urlencode(query, safe='|')}" if query else "")
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Cache-Control": "no-cache"})) as answer:
+            document: dict[str, Any] = json.load(answer)
+        return document
+
+    def found(self, path: str, **query: str) -> list[dict[str, Any]]:
+        entries = self.get(path, **{"_count": "200", **query}).get("entry", [])
+        return [entry["resource"] for entry in entries]
+
+    def versions(self, made: Dataset) -> dict[str, str]:
+        """Version of every resource of the dataset."""
+        return {reference: self.get(reference)["meta"]["versionId"] for reference in references(made)}
+
+
+@pytest.fixture(scope="module")
+def hapi() -> Iterator[Hapi]:
+    with fhir_server.running("R4") as server:
+        yield Hapi(server.base)
+
+
+@pytest.fixture(scope="module")
+def seeds(hapi: Hapi, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The seeds' dataset, loaded by the command."""
+    folder = tmp_path_factory.mktemp("seeds")
+    made = case2fhir("run", str(ROOT / "seeds"), "--out", str(folder), "--no-data-docs", "--quiet", "--workers", "1")
+    assert made.code == 0, made.stderr
+    loaded = case2fhir("load", str(folder), "--server", hapi.base, "--json", "--quiet")
+    assert loaded.code == 0, loaded.stderr + DatasetPaths(folder).failed.read_text(encoding="utf-8")
+    assert json.loads(loaded.stdout)["resources"]["created"] > len(references(Dataset.open(folder)))
+    return Dataset.open(folder)
+
+
+def into(url: str, folder: Path, **options: Any) -> LoadResult:
+    return load(folder, Settings(url, limits=LIMITS), options=Options(**options))
+
+
+def test_every_resource_is_there_once(hapi: Hapi, seeds: Dataset) -> None:
+    assert set(hapi.versions(seeds).values()) == {"1"}
+
+
+@pytest.mark.parametrize("ledger", [True, False], ids=["by the ledger", "by comparing"])
+def test_loading_again_changes_nothing(hapi: Hapi, seeds: Dataset, ledger: bool) -> None:
+    if not ledger:
+        seeds.paths.ledger.unlink()
+    result = into(hapi.base, seeds.paths.root)
+    assert result.ok
+    assert result.sent == 0
+    assert set(hapi.versions(seeds).values()) == {"1"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Status(429, "1"), Status(503), Status(500), Drop.RESET_BEFORE, Drop.RESET_AFTER],
+    ids=str,
+)
+def test_faults_in_front_of_it_leave_no_trace(hapi: Hapi, tmp_path: Path, fault: Any) -> None:
+    name = str(fault).translate({ord(c): "-" for c in "().,=' _"})
+    made = dataset(tmp_path, [f"{name}-{number}" for number in range(4)])
+    with in_front_of(hapi.base) as proxy:
+        proxy.faults = deque([fault])
+        assert into(proxy.url, tmp_path).ok
+    assert set(hapi.versions(made).values()) == {"1"}
+
+
+def test_the_case_that_it_refuses_is_found_and_named(hapi: Hapi, tmp_path: Path) -> None:
+    made = dataset(tmp_path, [f"refused-{number}" for number in range(6)], bad={"refused-3-1"})
+    result = into(hapi.base, tmp_path)
+    assert result.cases == {"loaded": 5, "unchanged": 0, "failed": 1}
+    (line,) = map(json.loads, made.paths.failed.read_text(encoding="utf-8").splitlines())
+    assert line["case_id"] == "refused-3-1"
+    assert "xx-bad" in line["message"]
+
+
+def test_changes_and_deletions_arrive(hapi: Hapi, tmp_path: Path) -> None:
+    before = references(dataset(tmp_path, ["change-1", "change-2"], cases=2))
+    assert into(hapi.base, tmp_path).ok
+    made = dataset(tmp_path, ["change-1"], cases=2, changed={"change-1-2"}, without_drugs={"change-1-1"})
+    result = into(hapi.base, tmp_path)
+    assert result.ok, made.paths.failed.read_text(encoding="utf-8")
+    assert result.resources["deleted"] == len(before - references(made))
+    assert sorted(set(hapi.versions(made).values())) == ["1", "2"]
+
+
+def test_what_someone_edited_there_is_kept(hapi: Hapi, tmp_path: Path) -> None:
+    dataset(tmp_path, ["edited"])
+    assert into(hapi.base, tmp_path).ok
+    made = dataset(tmp_path, ["edited"], changed={"edited-1"})
+    (patient,) = (r for r in references(made) if r.startswith("Patient/"))
+    theirs = hapi.get(patient) | {"active": True}
+    request = urllib.request.Request(f"{hapi.base}/{patient}", json.dumps(theirs).encode(), method="PUT")
+    request.add_header("Content-Type", "application/fhir+json")
+    urllib.request.urlopen(request).close()
+    result = into(hapi.base, tmp_path)
+    assert result.cases["failed"] == 1
+    assert hapi.get(patient)["active"] is True
+    assert into(hapi.base, tmp_path, overwrite=True).ok
+    assert hapi.get(patient)["gender"] == "male"
+
+
+def test_it_fetches_the_files_itself(hapi: Hapi, tmp_path: Path) -> None:
+    made = dataset(tmp_path, [f"bulk-{number}" for number in range(5)], cases=2)
+    result = into(hapi.base, tmp_path, bulk=Bulk(serve="127.0.0.1:0", longest_poll=1))
+    assert result.ok, (result, made.paths.failed.read_text(encoding="utf-8"))
+    assert set(hapi.versions(made).values()) == {"1"}
+
+
+class TestQuestions:
+    """The queries of docs/loading.md."""
+
+    def test_adverse_events_of_a_patient(self, hapi: Hapi, seeds: Dataset) -> None:
+        for event in hapi.found("AdverseEvent", _count="3"):
+            found = hapi.found("AdverseEvent", subject=event["subject"]["reference"])
+            assert event["id"] in {one["id"] for one in found}
+
+    def test_adverse_events_by_substance(self, hapi: Hapi, seeds: Dataset) -> None:
+        statements = hapi.found("MedicationStatement", **{"code:text": "sertraline"})
+        assert statements
+        named = ",".join(f"MedicationStatement/{one['id']}" for one in statements)
+        events = hapi.found("AdverseEvent", substance=named)
+        assert events
+
+    def test_adverse_events_by_reaction(self, hapi: Hapi, seeds: Dataset) -> None:
+        (coded, *_) = (e for e in hapi.found("AdverseEvent") if e["event"].get("coding"))
+        coding = coded["event"]["coding"][0]
+        found = hapi.found("AdverseEvent", event=f"{coding['system']}|{coding['code']}")
+        assert coded["id"] in {one["id"] for one in found}
+
+    def test_by_date_of_load(self, hapi: Hapi, seeds: Dataset) -> None:
+        assert hapi.found("AdverseEvent", _lastUpdated="gt2020-01-01")
+        assert not hapi.found("AdverseEvent", _lastUpdated="lt2020-01-01")
+
+    def test_everything_of_a_patient(self, hapi: Hapi, seeds: Dataset) -> None:
+        (event, *_) = hapi.found("AdverseEvent")
+        patient = event["subject"]["reference"]
+        kinds = {one["resourceType"] for one in hapi.found(f"{patient}/$everything")}
+        assert {"Patient", "AdverseEvent", "Condition", "MedicationStatement"} <= kinds
+
+    def test_medication_statements_by_status(self, hapi: Hapi, seeds: Dataset) -> None:
+        found = hapi.found("MedicationStatement", status="stopped")
+        assert found
+        assert {one["status"] for one in found} == {"stopped"}
+
+    def test_the_article_by_its_doi(self, hapi: Hapi, seeds: Dataset) -> None:
+        found = hapi.found("DocumentReference", identifier="https://doi.org|10.99999/exjds.2019.0042")
+        assert len(found) == 1
+
+    def test_references_resolve(self, hapi: Hapi, seeds: Dataset) -> None:
+        for event in hapi.found("AdverseEvent", _count="5"):
+            for suspect in event.get("suspectEntity", []):
+                assert hapi.get(suspect["instance"]["reference"])["subject"] == event["subject"]

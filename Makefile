@@ -50,7 +50,7 @@ fhir-server: $(STAMP)  ## a HAPI FHIR server (FHIR R4 or R5) on PORT (8080), dat
 	$(BIN)/python -m tests.integration.fhir_server $(FHIR) $(PORT)
 
 bench-extraction: $(STAMP)  ## how fast reports are read, on texts made of the seeds, or on TEXTS (JSON Lines)
-	$(BIN)/python benchmarks/extraction.py $(TEXTS)
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/extraction.py $(TEXTS)
 
 lint: $(STAMP)  ## style and format
 	$(BIN)/ruff check .

@@ -10,7 +10,6 @@ because what else runs on the machine only ever makes a pass slower.
 import argparse
 import gc
 import json
-import os
 import random
 import re
 import resource
@@ -21,9 +20,6 @@ from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TypeVar
-
-for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # one core
 
 from pipeline import sources
 from pipeline.assessment import assess
@@ -77,6 +73,7 @@ class Clock:
         self.spent: dict[str, float] = {}
 
     def __call__(self, stage: str, work: Callable[[], _T]) -> _T:
+        """What ``work`` returns; its time is added to the stage's."""
         begin = time.process_time()
         result = work()
         self.spent[stage] = self.spent.get(stage, 0.0) + time.process_time() - begin

@@ -11,8 +11,9 @@ from typing import Literal
 
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import abbreviations, mentions, pairs, segment
+from pipeline.extraction import cues as phrases
 from pipeline.extraction.assertion import assertion
-from pipeline.extraction.cues import Cue, fold, matcher
+from pipeline.extraction.cues import Cue, fold
 from pipeline.extraction.zones import Zone, zones
 from pipeline.records import Assertion, Mention, Pair, Report, Span
 from pipeline.terminology import Entry, Match, lexicon
@@ -99,7 +100,7 @@ def read(report: Report) -> Document:
     spans = segment.sentences(text)
     starts = [start for start, _ in spans]
     cues: list[list[Cue]] = [[] for _ in spans]
-    for cue in matcher().find(folded):
+    for cue in phrases.find(folded):
         index = bisect_right(starts, cue.start) - 1
         if index >= 0 and cue.end <= spans[index][1]:
             cues[index].append(cue)

@@ -227,26 +227,27 @@ class Tables:
         self._mark_sums: Scores = np.zeros((256, width), np.float32)
         self._named: Ids = np.zeros(256, np.int64)
 
-    def _learn(self, forms: Iterable[str]) -> None:
-        """Enter words into the tables that are not there yet."""
-        new = [form for form in dict.fromkeys(forms) if form not in self._known]
+    def _learn(self, new: Sequence[str]) -> None:
+        """Enter words into the tables; none of them is there yet."""
         first = len(self._known)
         while len(self._sums) < first + len(new):
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
             self._ids = np.concatenate([self._ids, np.zeros_like(self._ids)])
         rows: list[int] = []
         ends: list[int] = []
+        ids: list[tuple[int, int, int]] = []
         near, beside, far = self._near.get, self._beside.get, self._far.get
         for number, form in enumerate(new, first):
             made = self.word(form)
             self._known[form] = number
-            self._ids[number] = (
-                self._word_pairs.ids.get(made.key, 0), self._cluster_pairs.ids.get(made.cluster, 0), made.trigger,
-            )  # fmt: skip
+            ids.append(
+                (self._word_pairs.ids.get(made.key, 0), self._cluster_pairs.ids.get(made.cluster, 0), made.trigger)
+            )
             rows += map(near, made.near[0], _ZEROS)
             rows += map(beside, made.near[1], _ZEROS)
             rows += map(far, made.near[REACH], _ZEROS)
             ends.append(len(rows))
+        self._ids[first : first + len(new)] = ids
         self._sums[first : first + len(new)] = _sums(self._weights, np.array(rows, np.int64), np.array(ends, np.int64))
 
     def scores(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[Scores]:
@@ -256,7 +257,7 @@ class Tables:
         forms = [*_GAP, *chain.from_iterable((*sentence, *_GAP) for sentence in sentences)]
         rows = list(map(self._known.get, forms))
         if None in rows:
-            self._learn(forms)
+            self._learn(list(dict.fromkeys(form for form, row in zip(forms, rows, strict=True) if row is None)))
             rows = list(map(self._known.get, forms))
         words = np.array(rows, np.int64)
         word_ids, cluster_ids, triggers = self._ids.take(words, axis=0).T

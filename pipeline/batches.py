@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline import records
 from pipeline.assessment import assess
-from pipeline.engines.local import Task
+from pipeline.engines import Task
 from pipeline.extraction import extract
 from pipeline.paths import FhirVersion
 from pipeline.records import Case, Extraction, Refused, Report

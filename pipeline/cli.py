@@ -313,7 +313,6 @@ def _extractions(items: "Iterable[Report | Refused]", workers: int) -> "Iterator
         return
 
     from pipeline.engines.local import LocalEngine, cores
-    from pipeline.storage.staging import decode_refused
 
     refused: list[Refused] = []
 
@@ -330,7 +329,7 @@ def _extractions(items: "Iterable[Report | Refused]", workers: int) -> "Iterator
                 if row["refused"] is None:
                     yield records.decode_extraction(row["extraction"])
                 else:
-                    refused.append(decode_refused(row["refused"]))
+                    refused.append(records.decode_refused(row["refused"]))
             yield from refused
             refused.clear()
     yield from refused

@@ -29,6 +29,8 @@ RESOURCE_TYPES: Final = (
 
 FORMAT: Final = "case2fhir-dataset"
 """Value of ``format`` in ``manifest.json``; what makes a folder a dataset of ours."""
+RUN_RECORD: Final = "run.json"
+"""Where a dataset tells of its last run; named in the manifest, which holds no clock itself."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,15 @@ class DatasetPaths:
     def profile(self, version: FhirVersion, resource: dict[str, object]) -> Path:
         """One of our own definitions: ``fhir/profiles/R4-StructureDefinition-dechallenge.json``."""
         return self.root / "fhir" / "profiles" / f"{version}-{resource['resourceType']}-{resource['id']}.json"
+
+    def shard(self, shard: int) -> Path:
+        """What the next run must know of a shard: digests of its reports, outcome of its expectations."""
+        return self.root / "shards" / f"part-{shard:05d}.json"
+
+    @property
+    def run_record(self) -> Path:
+        """Times, figures and changes of the last run; not part of the manifest, which holds no clock."""
+        return self.root / RUN_RECORD
 
     @property
     def refused(self) -> Path:
@@ -112,17 +123,38 @@ class DatasetPaths:
         """The dataset being replaced, kept complete until the new manifest is in place."""
         return DatasetPaths(self.work / "previous")
 
+    @property
+    def plan(self) -> Path:
+        """What the run under way has to do; there once the sources have been read."""
+        return self.work / "plan.json"
+
+    @property
+    def stream(self) -> Path:
+        """All reports in the order in which they were read, for as long as they are being read."""
+        return self.work / "stream.jsonl"
+
     def spool(self, shard: int) -> Path:
-        """Reports of a shard in a run under way."""
-        return self.work / "reports" / f"part-{shard:05d}.jsonl"
+        """Reports of a shard while they are being spread."""
+        return self.work / "spool" / f"part-{shard:05d}.jsonl"
 
-    def extractions(self, shard: int) -> Path:
-        """Extractions of a shard in a run under way."""
-        return self.work / "extractions" / f"part-{shard:05d}.jsonl"
+    @property
+    def staged_shards(self) -> Path:
+        """Holds a folder per shard under way, named by fingerprint: a run that was killed is taken up by the next."""
+        return self.work / "shards"
 
-    def case_resources(self, version: FhirVersion, shard: int) -> Path:
-        """Resources by case of a shard in a run under way."""
-        return self.work / "resources" / version / f"part-{shard:05d}.jsonl"
+    def staged(self, fingerprint: str, name: str) -> Path:
+        """One staged file of the shard with this fingerprint."""
+        return self.staged_shards / fingerprint[:32] / f"{name}.jsonl"
+
+    @property
+    def staged_refused(self) -> Path:
+        """What was refused while the sources were read."""
+        return self.work / "refused.jsonl"
+
+    @property
+    def figures(self) -> Path:
+        """Times and counts of the stages of the run under way."""
+        return self.work / "figures.jsonl"
 
     def relative(self, path: Path) -> str:
         """``path`` as the manifest writes it: below ``root``, with forward slashes."""

@@ -313,3 +313,4 @@ encode = msgspec.json.Encoder().encode
 decode_report = msgspec.json.Decoder(Report).decode
 decode_case = msgspec.json.Decoder(Case).decode
 decode_extraction = msgspec.json.Decoder(Extraction).decode
+decode_refused = msgspec.json.Decoder(Refused).decode

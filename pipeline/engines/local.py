@@ -7,30 +7,20 @@ belong here: what the batch function does.
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from typing import Self, TypeAlias
 
 import pyarrow as pa
 
-Batch: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
+from pipeline.engines import Task
+
 _Waiting: TypeAlias = tuple[pa.RecordBatch, Future[pa.RecordBatch] | None]
-
-
-@dataclass(frozen=True)
-class Task:
-    """What an engine runs: ``function`` maps a batch to a batch; both callables must be picklable.
-
-    ``crashed`` gives the result for a batch of one row whose processing killed the worker (a segmentation fault, the
-    kernel's out-of-memory killer); it runs in the calling process.
-    """
-
-    function: Batch
-    crashed: Batch
 
 
 def cores() -> int:
@@ -128,12 +118,24 @@ def _apart(task: Task, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(max_workers=workers, mp_context=_context(), initializer=_leave_interrupts)
+    return ProcessPoolExecutor(max_workers=workers, mp_context=_context(), initializer=_serve)
 
 
-def _leave_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; the calling process ends the others, which need not complain."""
+def _serve() -> None:
+    """Make this process a good worker: it ends with the process it works for, and at no other wish.
+
+    Ctrl-C reaches every process of a terminal; the calling process ends the others, which need not complain.  A calling
+    process that was killed ends nobody: its workers would wait for work for ever.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _context() -> BaseContext:

@@ -12,11 +12,10 @@ import msgspec
 import pyarrow as pa
 
 from pipeline import batches, records
-from pipeline.engines.local import LocalEngine, Task
+from pipeline.engines import Engine, Task
 from pipeline.paths import FHIR_VERSIONS, FhirVersion
 from pipeline.records import Extraction, Refused
 from pipeline.storage import CaseResources, Dataset, Staging, tables
-from pipeline.storage.staging import decode_refused
 from pipeline.validation import quarantine, suites
 from pipeline.validation.frames import frames
 from pipeline.validation.resources import check
@@ -25,71 +24,116 @@ from pipeline.validation.suites import SuiteResult
 if TYPE_CHECKING:
     import pandas as pd
 
-Tick = Callable[[int], None]
-"""Hears how many reports or cases of a stage are through."""
+Tick = Callable[[int, int | None], None]
+"""Hears how many reports or cases of a stage are through, and of how many, where that is known."""
 Frames = Callable[[Staging, int], "dict[str, pd.DataFrame]"]
 """The frames of one staged shard by suite name."""
 
 _decode_resources = msgspec.json.Decoder(CaseResources).decode
 
 
-def extract(staging: Staging, engine: LocalEngine, tick: Tick) -> None:
-    """Stage the extractions (cases assessed) of all staged reports, and refuse the reports where that failed."""
+def extract(staging: Staging, engine: Engine, tick: Tick) -> dict[str, int]:
+    """Stage the extractions (cases assessed) of the shards to be made, and refuse the reports where that failed.
+
+    Returns how many reports were extracted, and how many extractions were taken over.
+    """
+    plan = staging.plan
+    total = sum(plan.reports[shard] for shard in plan.made)
     done = count(1)
-    for shard in range(staging.shards):
-        rows = ((records.encode(report),) for report in staging.reports(shard))
+    kept_in_all = extracted = 0
+    for shard in plan.made:
+        if staging.has(shard, "extractions"):  # by a run that was killed later
+            total -= plan.reports[shard]
+            continue
+        kept = staging.kept_extractions(shard)
+        total -= len(kept)
         extractions: list[Extraction] = []
         refused: list[Refused] = []
+        rows = ((records.encode(r),) for r in staging.reports(shard) if r.report_id not in kept)
         for row in _run(engine, batches.extract_task(), batches.batches(rows, batches.REPORTS)):
             if row["refused"] is None:
                 extractions.append(records.decode_extraction(row["extraction"]))
             else:
-                refused.append(decode_refused(row["refused"]))
-            tick(next(done))
-        staging.write_extractions(shard, extractions)
+                refused.append(records.decode_refused(row["refused"]))
+            tick(next(done), total)
         staging.write_refused("extraction", shard, refused)
+        staging.write_kept(shard, kept)
+        staging.write_extractions(shard, [*kept.values(), *extractions])
+        kept_in_all += len(kept)
+        extracted += len(extractions) + len(refused)
+    return {"extracted": extracted, "taken_over": kept_in_all}
 
 
-def build(staging: Staging, engine: LocalEngine, versions: Sequence[FhirVersion], tick: Tick) -> None:
-    """Stage the resources of all staged cases, and refuse the cases where that failed."""
+def build(staging: Staging, engine: Engine, versions: Sequence[FhirVersion], tick: Tick) -> dict[str, int]:
+    """Stage the resources of all cases of the shards to be made, and refuse the cases where that failed.
+
+    Returns how many cases were mapped, and of how many the resources were taken over.
+    """
+    plan = staging.plan
     done = count(1)
-    for shard in range(staging.shards):
-        rows = (
-            (records.encode(report), records.encode(case))
-            for report, extraction in staging.pairs(shard)
-            for case in extraction.cases
-        )
-        built: dict[FhirVersion, list[CaseResources]] = {version: [] for version in versions}
+    taken_over = mapped = 0
+    for shard in plan.made:
+        if staging.has(shard, *versions):
+            continue
+        built = _kept_resources(staging, shard, versions)
+        kept = {case.case_id for case in built[versions[0]]}
+        pairs = [(report, case) for report, found in staging.pairs(shard) for case in found.cases]
+        rows = ((records.encode(r), records.encode(case)) for r, case in pairs if case.case_id not in kept)
         refused: list[Refused] = []
         for row in _run(engine, batches.resources_task(versions), batches.batches(rows, batches.CASES)):
             if row["refused"] is None:
                 for version in versions:
                     built[version].append(_decode_resources(row[version]))
             else:
-                refused.append(decode_refused(row["refused"]))
-            tick(next(done))
-        for version in FHIR_VERSIONS:
-            staging.write_resources(shard, version, built.get(version, []))
+                refused.append(records.decode_refused(row["refused"]))
+            tick(next(done), None)
         staging.write_refused("fhir", shard, refused)
+        for version in versions:
+            staging.write_resources(shard, version, built[version])
+        taken_over += len(kept)
+        mapped += len(pairs) - len(kept)
+    return {"mapped": mapped, "taken_over": taken_over}
 
 
-def validate(staging: Staging, stage: str, frames_of: Frames) -> list[SuiteResult]:
-    """Run the suites of ``frames_of``, and refuse the cases (or reports) that fail a critical expectation."""
-    results: list[SuiteResult] = []
-    for shard in range(staging.shards):
-        of_shard = [suites.run(suite, frame) for suite, frame in frames_of(staging, shard).items()]
-        staging.write_refused(f"validation-{stage}", shard, quarantine.withheld(of_shard))
-        results += of_shard
-    return suites.merge(results)
+def _kept_resources(
+    staging: Staging, shard: int, versions: Sequence[FhirVersion]
+) -> dict[FhirVersion, list[CaseResources]]:
+    """What was built before of cases that were taken over, where it was built in all of ``versions``."""
+    built = {version: list(staging.kept_resources(shard, version)) for version in versions}
+    everywhere = set.intersection(*({case.case_id for case in found} for found in built.values()))
+    return {version: [case for case in found if case.case_id in everywhere] for version, found in built.items()}
+
+
+def validate(staging: Staging, stage: str, names: Sequence[str], frames_of: Frames) -> list[SuiteResult]:
+    """The outcome of the suites ``names``, run by ``frames_of`` where shards are made, on record elsewhere.
+
+    Refuses the cases (or reports) that fail a critical expectation.
+    """
+    plan = staging.plan
+    found: list[SuiteResult] = []
+    for shard in range(plan.shards):
+        if shard in plan.made and plan.reports[shard] and not staging.has(shard, f"suites-{stage}"):
+            outcome = [suites.run(suite, frame) for suite, frame in frames_of(staging, shard).items()]
+            staging.write_refused(f"validation-{stage}", shard, quarantine.withheld(outcome))
+            staging.write_suites(shard, stage, suites.records(outcome))
+        found += suites.from_records(record for record in staging.suites(shard) if record["suite"] in names)
+    return suites.merge(found)
 
 
 def anything_left(staging: Staging) -> bool:
     """Whether a report is left to publish, and a case if there was any."""
+    plan = staging.plan
     refused = [item for item in staging.refused() if item.stage != "sources"]
     reports = {item.report_id for item in refused if item.case_id is None}
     cases = {item.case_id for item in refused if item.case_id is not None}
     any_report = any_case = case_left = False
-    for shard in range(staging.shards):
+    for shard in range(plan.shards):
+        if shard not in plan.made:
+            entry = staging.earlier.entry(shard)
+            any_report |= entry.reports > 0
+            any_case |= entry.cases > 0 or any(f.kind == "quarantined-cases" for f in staging.earlier.files(shard))
+            case_left |= entry.cases > 0
+            continue
         for report, extraction in staging.pairs(shard):
             any_report |= report.report_id not in reports
             any_case |= bool(extraction.cases)
@@ -129,6 +173,6 @@ def resource_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":
     return frames({}, {version: staging.resources(shard, version) for version in FHIR_VERSIONS})
 
 
-def _run(engine: LocalEngine, task: Task, inputs: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
+def _run(engine: Engine, task: Task, inputs: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
     for batch in engine.run(task, inputs):
         yield from batch.to_pylist()

@@ -6,7 +6,8 @@ what the Parquet tables hold.  What a fact means, or whether it is right, is not
 
 from pipeline.storage.dataset import Dataset
 from pipeline.storage.publication import publish
+from pipeline.storage.reuse import current
 from pipeline.storage.staging import CaseResources, Staging
 from pipeline.storage.swap import exclusive
 
-__all__ = ["CaseResources", "Dataset", "Staging", "exclusive", "publish"]
+__all__ = ["CaseResources", "Dataset", "Staging", "current", "exclusive", "publish"]

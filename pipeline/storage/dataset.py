@@ -14,10 +14,9 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import UsageError
 from pipeline.paths import FHIR_VERSIONS, FORMAT, TABLES, DatasetPaths, FhirVersion
-from pipeline.records import Refused
+from pipeline.records import Refused, decode_refused
 from pipeline.storage.files import read_lines, sha256
 from pipeline.storage.manifest import FORMAT_VERSION
-from pipeline.storage.staging import decode_refused
 from pipeline.storage.swap import interrupted
 from pipeline.validation.resources import CaseResources
 

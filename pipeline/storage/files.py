@@ -18,10 +18,14 @@ _BLOCK: Final = 1 << 20
 
 
 class FileEntry(msgspec.Struct, kw_only=True, frozen=True):
-    """One file of a dataset as the manifest lists it: ``path`` below the dataset, ``sha256`` of its bytes."""
+    """One file of a dataset as the manifest lists it: ``path`` below the dataset, ``sha256`` of its bytes.
+
+    ``shard`` is the one it belongs to; None for files of the dataset as a whole.
+    """
 
     path: str
     kind: str
+    shard: int | None = None
     rows: int
     bytes: int
     sha256: str
@@ -52,9 +56,11 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> int:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a document for people to read: indented, keys in the order given."""
+    """Write a document for people to read: indented, keys in the order given. A file that is there is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    aside = path.with_name(path.name + ".partial")
+    aside.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    aside.replace(path)
 
 
 def read_lines(path: Path) -> Iterable[bytes]:
@@ -74,10 +80,15 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def describe(root: Path, path: Path, *, kind: str, rows: int) -> FileEntry:
+def describe(root: Path, path: Path, *, kind: str, rows: int, shard: int | None) -> FileEntry:
     """The manifest's entry for a file below ``root``."""
     return FileEntry(
-        path=path.relative_to(root).as_posix(), kind=kind, rows=rows, bytes=path.stat().st_size, sha256=sha256(path)
+        path=path.relative_to(root).as_posix(),
+        kind=kind,
+        shard=shard,
+        rows=rows,
+        bytes=path.stat().st_size,
+        sha256=sha256(path),
     )
 
 

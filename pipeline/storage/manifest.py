@@ -1,12 +1,15 @@
 """What the manifest of a dataset says: versions, options, counts, files, shards.
 
 Belongs here: its content.  Does not belong here: writing files.  There is no clock in it: the same input, options and
-versions give the same bytes, so reruns compare with ``cmp`` and a shard's fingerprint tells whether to redo it.
+versions give the same bytes, so reruns compare with ``cmp`` and a shard's fingerprint tells whether to redo it.  When a
+run was, and how long it took, is in ``run.json``, which the manifest only names.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,12 +18,22 @@ import orjson
 
 from pipeline import __version__
 from pipeline.data import EXPECTATIONS, MAPPINGS
-from pipeline.paths import FORMAT
-from pipeline.records import Report, encode
+from pipeline.paths import FORMAT, RUN_RECORD, TABLES, FhirVersion
 from pipeline.storage.files import FileEntry
 
 FORMAT_VERSION: Final = 1
 """Raised when a reader of the older form would misread the newer one."""
+
+_PACKAGE: Final = Path(__file__).resolve().parent.parent
+_SHAPELESS: Final = frozenset(
+    {"__pycache__", "_data", "server", "review", "engines", "cli.py", "console.py", "definitions.py", "evaluation.py"}
+)
+"""Parts of the package that have no say in what a dataset holds; ``_data`` has versions of its own."""
+_LIBRARIES: Final = (
+    "ahocorasick-rs", "charset-normalizer", "fhir.resources", "google-re2", "great-expectations", "lxml", "msgspec",
+    "numpy", "orjson", "pyarrow",
+)  # fmt: skip
+"""Libraries that shape what is read, found, checked or written."""
 
 
 class ShardEntry(msgspec.Struct, kw_only=True, frozen=True):
@@ -35,45 +48,78 @@ class ShardEntry(msgspec.Struct, kw_only=True, frozen=True):
 @cache
 def data_version(folder: Path) -> str:
     """SHA-256 over names and contents of a data folder: the version of ``mappings/`` or ``expectations/``."""
+    return _digest(folder, frozenset({"__pycache__"}))
+
+
+def _digest(folder: Path, without: frozenset[str]) -> str:
     digest = hashlib.sha256()
-    for file in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-        content = file.read_bytes()
-        digest.update(f"{file.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
+    for file in sorted(folder.rglob("*")):
+        name = file.relative_to(folder)
+        if file.is_file() and not without.intersection(name.parts):
+            content = file.read_bytes()
+            digest.update(f"{name.as_posix()}\0{len(content)}\0".encode())
+            digest.update(content)
     return digest.hexdigest()
 
 
-def versions() -> dict[str, str]:
-    """Versions of everything of ours that shapes a dataset."""
+@cache
+def _versions() -> dict[str, Any]:
     return {
         "case2fhir": __version__,
+        "code": _digest(_PACKAGE, _SHAPELESS),
         "mappings": data_version(MAPPINGS),
         "expectations": data_version(EXPECTATIONS),
+        "libraries": {name: version(name) for name in _LIBRARIES},
     }
 
 
-def fingerprint(reports: Iterable[Report], options: Mapping[str, Any]) -> str:
-    """Fingerprint of a shard: its reports (in the given order), our versions, the options that shape the content."""
-    digest = hashlib.sha256(orjson.dumps([versions(), options], option=orjson.OPT_SORT_KEYS))
-    for report in reports:
-        digest.update(hashlib.sha256(encode(report)).digest())
-    return digest.hexdigest()
+def versions() -> dict[str, Any]:
+    """Versions of everything that shapes a dataset: ours (release, hashes of code and data files), and libraries'."""
+    return dict(_versions())
+
+
+def fingerprint(digests: Mapping[str, str], options: Mapping[str, Any]) -> str:
+    """Fingerprint of a shard: ``digests`` of its reports by id, the versions, the options that shape the content."""
+    parts = [versions(), options, digests]
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def manifest(
     *,
     options: Mapping[str, Any],
-    counts: Mapping[str, Any],
-    files: Iterable[FileEntry],
+    inputs: str | None,
+    fhir: Sequence[FhirVersion],
+    files: Sequence[FileEntry],
     shards: Iterable[ShardEntry],
 ) -> dict[str, Any]:
-    """The manifest document; ``files`` in the order in which a loader sends them."""
+    """The manifest document; ``files`` in the order in which a loader sends them.
+
+    ``inputs``: digest of the input files, where the caller knows it.
+    """
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "versions": versions(),
         "options": dict(options),
-        "counts": dict(counts),
+        "inputs": inputs,
+        "run": RUN_RECORD,
+        "counts": _counts(files, fhir),
         "shards": [msgspec.to_builtins(shard) for shard in shards],
         "files": [msgspec.to_builtins(file) for file in files],
     }
+
+
+def _counts(files: Iterable[FileEntry], fhir: Sequence[FhirVersion]) -> dict[str, Any]:
+    """Rows by table, resources by FHIR version and type, refusals."""
+    rows = Counter(dict.fromkeys(TABLES, 0))
+    resources: dict[str, Counter[str]] = {version: Counter() for version in fhir}
+    refused = 0
+    for file in files:
+        name = file.path.split("/")
+        if file.kind == "table":
+            rows[name[1]] += file.rows
+        elif file.kind == "resources":
+            resources[name[1]][name[2].removesuffix(".ndjson")] += file.rows
+        elif file.kind == "refused":
+            refused = file.rows
+    return dict(rows) | {"resources": {v: dict(counter) for v, counter in resources.items()}, "refused": refused}

@@ -1,7 +1,7 @@
-"""Makes a staged run the dataset: writes its files aside, shard by shard, then puts them in place.
+"""Makes a staged run the dataset: writes the files of its shards aside, then puts them in place.
 
 Belongs here: what of a run is published, and in which files.  Does not belong here: names (``pipeline.paths``), how a
-file gets its place (``storage.swap``).
+file gets its place (``storage.swap``).  Files of shards that have not changed are not touched.
 """
 
 import shutil
@@ -16,11 +16,11 @@ import orjson
 
 from pipeline.errors import RunFailed
 from pipeline.fhir import bundle
-from pipeline.paths import RESOURCE_TYPES, TABLES, DatasetPaths, FhirVersion
+from pipeline.paths import RESOURCE_TYPES, DatasetPaths, FhirVersion
 from pipeline.records import Case, Extraction, Refused, Report, encode
 from pipeline.storage import tables
 from pipeline.storage.files import FileEntry, describe, sync, write_json, write_lines, write_table
-from pipeline.storage.manifest import ShardEntry, fingerprint, manifest
+from pipeline.storage.manifest import ShardEntry, manifest
 from pipeline.storage.staging import CaseResources, Staging
 from pipeline.storage.swap import exclusive, recover, swap
 
@@ -28,16 +28,16 @@ from pipeline.storage.swap import exclusive, recover, swap
 def publish(
     paths: DatasetPaths,
     *,
-    options: Mapping[str, Any],
     profiles: Mapping[FhirVersion, Sequence[dict[str, Any]]],
     validation: Mapping[str, Any],
+    tick: Callable[[int], None] = lambda shards: None,
 ) -> dict[str, Any]:
     """Publish what ``Staging(paths)`` holds, less what it refused, and return the manifest.
 
-    ``options``: the JSON-able options that shape the content (not the number of workers); they go into the manifest and
-    the fingerprints.  ``profiles``: our own definitions by FHIR version; its keys are the versions that are published.
-    ``validation``: ``validation.suites.to_json``'s document, written to ``validation/results.json``.
-    The same staged content, options and versions give the same bytes, manifest included: it holds no clock.
+    ``profiles``: our own definitions by FHIR version; its keys are the versions that are published.  ``validation``:
+    ``validation.suites.to_json``'s document, written to ``validation/results.json``.  ``tick`` hears how many of the
+    shards to be made are written.  The same input, options and versions give the same bytes, whatever was in place
+    before, and manifest included: it holds no clock.  Nothing is touched where nothing changes.
 
     Raises RunFailed when the files cannot be written, or a case that nothing refused has no resources; the old dataset
     then stays as it was.
@@ -45,10 +45,13 @@ def publish(
     with exclusive(paths):
         recover(paths)
         try:
-            document = _Publication(paths, options, tuple(profiles)).write(profiles, validation)
+            publication = _Publication(paths, tuple(profiles), tick)
+            document = publication.write(profiles, validation)
         except OSError as error:
-            raise RunFailed(f"{paths.work} cannot be written: {error.strerror}.") from error
-        swap(paths)
+            raise RunFailed(f"{paths.work} cannot be written: {error.strerror}; {paths.root} is as it was.") from error
+        if publication.needed(document):
+            swap(paths)
+        shutil.rmtree(paths.work)
     return document
 
 
@@ -69,26 +72,28 @@ class _Withheld:
 
 
 class _Publication:
-    """One pass over the shards that writes ``paths.next``."""
+    """One pass over the shards to be made that writes ``paths.next``."""
 
-    def __init__(self, paths: DatasetPaths, options: Mapping[str, Any], versions: Sequence[FhirVersion]) -> None:
-        self.options = options
+    def __init__(self, paths: DatasetPaths, versions: Sequence[FhirVersion], tick: Callable[[int], None]) -> None:
+        self.paths = paths
         self.versions = versions
+        self.tick = tick
         self.staging = Staging(paths)
-        self.shards = self.staging.shards
+        self.plan = self.staging.plan
+        self.earlier = self.staging.earlier
         self.refused = self.staging.refused()
         self.withheld = _Withheld(self.refused)
         self.next = paths.next
         self.files: list[FileEntry] = []
-        self.counts: Counter[str] = Counter(dict.fromkeys(TABLES, 0))
-        self.resources: dict[str, Counter[str]] = {version: Counter() for version in versions}
+        self.made = frozenset(self.plan.made)
+        self.written = 0
 
     def write(
         self, profiles: Mapping[FhirVersion, Sequence[dict[str, Any]]], validation: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Write every file and return the manifest, which is written too."""
+        """Write what is new and return the manifest of all, which is written too."""
         shutil.rmtree(self.next.root, ignore_errors=True)
-        shards = [self._shard(shard) for shard in range(self.shards)]
+        shards = [self._shard(shard) for shard in range(self.plan.shards)]
         for version, definitions in profiles.items():
             for definition in definitions:
                 path = self.next.profile(version, definition)
@@ -98,34 +103,47 @@ class _Publication:
         write_json(self.next.results, validation)
         self._list(self.next.results, "validation", 1)
         document = manifest(
-            options=self.options,
-            counts=dict(self.counts)
-            | {"resources": {version: dict(counter) for version, counter in self.resources.items()}}
-            | {"refused": len(self.refused)},
+            options=self.plan.options,
+            inputs=self.plan.inputs,
+            fhir=self.versions,
             files=sorted(self.files, key=_loading_order),
             shards=shards,
         )
         for file in self.files:
-            sync(self.next.root / file.path)
+            if (path := self.next.root / file.path).exists():
+                sync(path)
         write_json(self.next.manifest, document)
         sync(self.next.manifest)
         return document
 
+    def needed(self, document: Mapping[str, Any]) -> bool:
+        """Whether what was written differs from what is in place."""
+        try:
+            same = orjson.loads(self.paths.manifest.read_bytes()) == document
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            same = False
+        return bool(self.plan.made) or not same or not self.earlier.complete()
+
     def _shard(self, shard: int) -> ShardEntry:
-        reports = self.staging.reports(shard)
+        if shard not in self.made:
+            self.files += self.earlier.files(shard)
+            return self.earlier.entry(shard)
         pairs = list(self.staging.pairs(shard))
         kept = [self._less_withheld(pair) for pair in pairs if pair[0].report_id not in self.withheld.reports]
         built = tables.build(kept)
         for name, table in built.items():
             path = self.next.table(name, shard)
-            self.counts[name] += write_table(path, table)
-            self._list(path, "table", table.num_rows)
+            self._list(path, "table", write_table(path, table), shard)
         for version in self.versions:
             self._resources(shard, version, built["cases"].column("case_id").to_pylist())
         self._quarantine(shard, [case for _, extraction in pairs for case in extraction.cases if case in self.withheld])
+        path = self.next.shard(shard)
+        self._list(path, "shard", write_lines(path, [encode(self.staging.record(shard))]), shard)
+        self.written += 1
+        self.tick(self.written)
         return ShardEntry(
             shard=shard,
-            fingerprint=fingerprint(reports, self.options),
+            fingerprint=self.plan.fingerprints[shard],
             reports=built["reports"].num_rows,
             cases=built["cases"].num_rows,
         )
@@ -138,13 +156,12 @@ class _Publication:
     def _resources(self, shard: int, version: FhirVersion, case_ids: Sequence[str]) -> None:
         """Write a shard's resources by type, and its bundles in the order of ``case_ids``."""
         staged = (case for case in self.staging.resources(shard, version) if case not in self.withheld)
-        with _ByType(self.next, version, shard, self.shards) as by_type:
-            bundles = self.next.bundles(version, shard, self.shards)
+        with _ByType(self.next, version, shard, self.plan.shards) as by_type:
+            bundles = self.next.bundles(version, shard, self.plan.shards)
             rows = write_lines(bundles, self._bundles(version, staged, case_ids, by_type))
-            self._list(bundles, "bundles", rows)
+            self._list(bundles, "bundles", rows, shard)
         for resource_type, path in by_type.paths.items():
-            self._list(path, "resources", by_type.rows[resource_type])
-        self.resources[version].update(by_type.rows)
+            self._list(path, "resources", by_type.rows[resource_type], shard)
 
     def _bundles(
         self, version: FhirVersion, staged: Iterator[CaseResources], case_ids: Iterable[str], by_type: "_ByType"
@@ -166,7 +183,7 @@ class _Publication:
             for staged in self.staging.resources(shard, version):
                 if staged.case_id in built:
                     built[staged.case_id][version] = staged.resources
-        path = self.next.quarantined_cases(shard, self.shards)
+        path = self.next.quarantined_cases(shard, self.plan.shards)
         lines = (
             orjson.dumps(
                 {
@@ -179,10 +196,10 @@ class _Publication:
             )
             for case in cases
         )
-        self._list(path, "quarantined-cases", write_lines(path, lines))
+        self._list(path, "quarantined-cases", write_lines(path, lines), shard)
 
-    def _list(self, path: Path, kind: str, rows: int) -> None:
-        self.files.append(describe(self.next.root, path, kind=kind, rows=rows))
+    def _list(self, path: Path, kind: str, rows: int, shard: int | None = None) -> None:
+        self.files.append(describe(self.next.root, path, kind=kind, rows=rows, shard=shard))
 
 
 class _ByType(ExitStack):
@@ -216,7 +233,7 @@ class _ByType(ExitStack):
         self._files[resource_type] = self.enter_context(path.open("wb"))
 
 
-_KINDS = ("profile", "resources", "bundles", "table", "refused", "quarantined-cases", "validation")
+_KINDS = ("profile", "resources", "bundles", "table", "refused", "quarantined-cases", "validation", "shard")
 
 
 def _loading_order(file: FileEntry) -> tuple[int, str, int, str]:

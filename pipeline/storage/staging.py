@@ -1,97 +1,119 @@
-"""A run under way: reports, extractions and resources by shard in the work folder of a dataset.
+"""A run under way: what it has to do, and reports, extractions and resources by shard, in a dataset's work folder.
 
-Belongs here: what stages of a run hand to each other, on disk, so that no stage holds the corpus in memory and a stage
-can be run again.  Does not belong here: the published form (``storage.publication``).
+Belongs here: what stages of a run hand to each other, on disk, so that no stage holds the corpus in memory, a stage can
+be run again, and a run that was killed is taken up by the next.  Does not belong here: the published form
+(``storage.publication``), and what is taken from it (``storage.reuse``).
 """
 
-import hashlib
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+import orjson
 
 from pipeline.errors import RunFailed, UsageError
 from pipeline.paths import DatasetPaths, FhirVersion
-from pipeline.records import Case, Extraction, Refused, Report, decode_extraction, decode_report, encode
+from pipeline.records import Case, Extraction, Refused, Report, decode_extraction, decode_refused, decode_report, encode
 from pipeline.storage.files import read_lines, write_lines
+from pipeline.storage.manifest import fingerprint
+from pipeline.storage.reuse import Earlier
+from pipeline.storage.shards import Changes, Plan, ShardRecord, digest, shard_count, shard_of
 from pipeline.storage.swap import exclusive, recover
 from pipeline.validation.resources import CaseResources
 
-__all__ = ["CaseResources", "Staging", "decode_refused", "shard_count", "shard_of"]
+__all__ = ["CaseResources", "Staging"]
 
-REPORTS_PER_SHARD: Final = 2_000
-"""A shard is what one worker holds in memory and one resume does again: some 10 MB of text."""
 _BUFFER: Final = 32 << 20
 """Bytes of reports held while they are spread over shards, whose files are too many to keep open."""
 
-
+_decode_plan = msgspec.json.Decoder(Plan).decode
 _decode_resources = msgspec.json.Decoder(CaseResources).decode
-decode_refused = msgspec.json.Decoder(Refused).decode
-"""One line of ``quarantine/refused.jsonl``."""
-
-
-def shard_count(reports: int) -> int:
-    """Smallest power of two that leaves at most ``REPORTS_PER_SHARD`` reports a shard on average."""
-    shards = 1
-    while reports > shards * REPORTS_PER_SHARD:
-        shards *= 2
-    return shards
-
-
-def shard_of(report_id: str, shards: int) -> int:
-    """Shard of a report: doubling ``shards`` splits each shard in two and moves nothing between others."""
-    return int.from_bytes(hashlib.blake2b(report_id.encode(), digest_size=8).digest()) % shards
 
 
 class Staging:
-    """Reads and writes the work folder. Holds no state but paths: every stage may open its own.
+    """Reads and writes the work folder: every stage may open its own.
 
-    Each ``write_*`` replaces what an earlier attempt left for that shard, so any stage can be run again.
+    Each ``write_*`` replaces what an earlier attempt left for that shard, so any stage can be run again; ``has`` says
+    whether it need not be.  What is staged of a shard lies under its fingerprint, so that what a killed run has done
+    counts for the next one as long as the shard is the same.
     """
 
     def __init__(self, paths: DatasetPaths) -> None:
         self.paths = paths
 
-    def spool(self, items: Iterable[Report | Refused]) -> int:
-        """Spread a stream of any length over shards by hash of ``report_id``; return the number of shards.
+    def spool(
+        self,
+        items: Iterable[Report | Refused],
+        *,
+        options: Mapping[str, Any] | None = None,
+        inputs: str | None = None,
+        fresh: bool = False,
+    ) -> Plan:
+        """Spread a stream of any length over shards by hash of ``report_id``, and plan what to do in each.
 
-        The number is the smallest power of two that leaves at most 2,000 reports a shard on average (1 for none).
-        A later report of an id already seen becomes ``Refused(stage="sources", reason="duplicate-id")``.
-        Raises UsageError where the folder is not ours.  Starts over: what an earlier run staged is removed.
+        Shards that the dataset in place holds as they are need nothing, unless ``fresh``.  A later report of an id
+        already seen becomes ``Refused(stage="sources", reason="duplicate-id")``.  ``options``: the JSON-able options
+        that shape the content (not the number of workers); ``inputs``: digest of the input files, for the manifest.
+
+        Raises UsageError where the folder is not ours, RunFailed where it cannot be written.
         """
-        self.paths.claim()
-        with exclusive(self.paths):
-            recover(self.paths)
-            self.clear()
-        stream = self.paths.work / "stream.jsonl"
+        self._begin()
         refused: list[Refused] = []
         try:
-            count = write_lines(stream, _reports_of(items, refused))
-            shards = shard_count(count)
-            self._spread(stream, shards)
-            stream.unlink()
-            for shard in range(shards):
-                refused += self._settle(shard)
-            self._write_refused("sources", None, refused)
-            self._shards_file.write_text(str(shards))
+            count = write_lines(self.paths.stream, _reports_of(items, refused))
+            self._spread(self.paths.stream, shard_count(count))
+            self.paths.stream.unlink()
+            plan = self._planned(shard_count(count), dict(options or {}), inputs, fresh, refused)
+            self._settle_on(plan, refused)
         except OSError as error:
             raise RunFailed(f"{self.paths.work} cannot be written: {error.strerror}.") from error
-        return shards
+        return plan
+
+    def keep(self, options: Mapping[str, Any], inputs: str) -> Plan:
+        """Plan a run over input that has not changed, without reading it: nothing is to be made.
+
+        Only where ``storage.current`` says so.
+        """
+        self._begin()
+        entries = orjson.loads(self.paths.manifest.read_bytes())["shards"]
+        earlier = Earlier(self.paths, len(entries), options)
+        counts = [len(earlier.record(shard).reports) for shard in range(len(entries))]
+        plan = Plan(
+            fingerprints=[entry["fingerprint"] for entry in entries],
+            reports=counts,
+            made=[],
+            changes=Changes(unchanged=sum(counts)),
+            options=dict(options),
+            inputs=inputs,
+        )
+        self._settle_on(plan, earlier.refused_sources())
+        return plan
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What ``spool`` decided. Raises UsageError before it has run."""
+        try:
+            return _decode_plan(self.paths.plan.read_bytes())
+        except FileNotFoundError as error:
+            raise UsageError(f"No run is under way in {self.paths.root}: read the sources first.") from error
+
+    @cached_property
+    def earlier(self) -> Earlier:
+        """The dataset in place, as a run with this plan sees it."""
+        return Earlier(self.paths, self.plan.shards, self.plan.options)
 
     @property
     def shards(self) -> int:
         """Number of shards that ``spool`` decided. Raises UsageError before it has run."""
-        try:
-            return int(self._shards_file.read_text())
-        except FileNotFoundError as error:
-            raise UsageError(f"No run is under way in {self.paths.root}: read the sources first.") from error
+        return self.plan.shards
 
     def reports(self, shard: int) -> list[Report]:
-        """The shard's reports, sorted by ``report_id``."""
-        return [decode_report(line) for line in read_lines(self.paths.spool(shard))]
+        """The reports of a shard to be made, sorted by ``report_id``."""
+        return [decode_report(line) for line in read_lines(self._file(shard, "reports"))]
 
     def write_extractions(self, shard: int, extractions: Iterable[Extraction]) -> None:
         """Stage what was found (cases assessed), in any order."""
@@ -99,11 +121,11 @@ class Staging:
             msgspec.structs.replace(extraction, cases=sorted(extraction.cases, key=_order))
             for extraction in sorted(extractions, key=lambda extraction: extraction.id)
         ]
-        write_lines(self.paths.extractions(shard), map(encode, ordered))
+        write_lines(self._file(shard, "extractions"), map(encode, ordered))
 
     def extractions(self, shard: int) -> list[Extraction]:
         """The shard's extractions, sorted by report id."""
-        return [decode_extraction(line) for line in read_lines(self.paths.extractions(shard))]
+        return [decode_extraction(line) for line in read_lines(self._file(shard, "extractions"))]
 
     def pairs(self, shard: int) -> Iterator[tuple[Report, Extraction]]:
         """The shard's reports with what was found in them; a report that has no extraction is left out."""
@@ -115,49 +137,98 @@ class Staging:
     def write_resources(self, shard: int, version: FhirVersion, cases: Iterable[CaseResources]) -> None:
         """Stage resources, in any order."""
         ordered = sorted(cases, key=_order)
-        write_lines(self.paths.case_resources(version, shard), map(encode, ordered))
+        write_lines(self._file(shard, version), map(encode, ordered))
 
     def resources(self, shard: int, version: FhirVersion) -> Iterator[CaseResources]:
         """The shard's resources, sorted by report and case id; nothing for a version that was not built."""
-        return map(_decode_resources, read_lines(self.paths.case_resources(version, shard)))
+        return map(_decode_resources, read_lines(self._file(shard, version)))
+
+    def write_suites(self, shard: int, stage: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Stage the outcome of the suites that ``stage`` ran on a shard, as ``validation.suites.records`` has it."""
+        write_lines(self._file(shard, f"suites-{stage}"), map(orjson.dumps, records))
+
+    def suites(self, shard: int) -> list[dict[str, Any]]:
+        """Outcomes of suites on a shard so far, in whatever order; those on record for one that is not made."""
+        if shard not in self.plan.made:
+            return self.earlier.record(shard).suites
+        return [orjson.loads(line) for file in self._files(shard, "suites-*") for line in read_lines(file)]
+
+    def record(self, shard: int) -> ShardRecord:
+        """What is to be kept of a shard that was made, for the next run."""
+        suites = sorted(self.suites(shard), key=lambda record: str(record["suite"]))
+        return ShardRecord(reports=self._digests(shard), suites=suites)
 
     def write_refused(self, stage: str, shard: int, refused: Sequence[Refused]) -> None:
         """Stage what ``stage`` (``"extraction"``, ``"fhir"``, ``"validation"``) refused of a shard.
 
         A refusal that names a case withholds that case; one that names only a report withholds the report.
+        To be written before what the stage has made, which ``has`` looks for.
         """
-        self._write_refused(stage, shard, refused)
+        write_lines(self._file(shard, f"refused-{stage}"), map(encode, refused))
 
     def refused(self) -> list[Refused]:
         """Everything refused so far, by ``spool`` and by every stage; sorted, without repeats."""
-        files = sorted(self._refused_folder.glob("*.jsonl"))
-        return [decode_refused(line) for line in sorted({line for file in files for line in read_lines(file)})]
+        plan = self.plan
+        files = [self.paths.staged_refused, *(f for shard in plan.made for f in self._files(shard, "refused-*"))]
+        held = set(range(plan.shards)) - set(plan.made)
+        lines = {line for file in files for line in read_lines(file)}
+        lines |= {encode(item) for shard in held for item in self.earlier.refused(shard)}
+        return [decode_refused(line) for line in sorted(lines)]
 
-    def clear(self) -> None:
-        """Remove what was staged, by this run or one that was killed."""
-        for entry in (self.paths.work / "reports", self.paths.work / "extractions", self.paths.work / "resources"):
-            shutil.rmtree(entry, ignore_errors=True)
-        shutil.rmtree(self._refused_folder, ignore_errors=True)
-        self._shards_file.unlink(missing_ok=True)
+    def has(self, shard: int, *names: str) -> bool:
+        """Whether a stage is through with a shard: all it makes last (``"extractions"``, ``"R4"`` …) is there."""
+        return all(self._file(shard, name).exists() for name in names)
 
-    @property
-    def _shards_file(self) -> Path:
-        return self.paths.work / "shards"
+    def add_figures(self, stage: str, figures: Mapping[str, Any]) -> None:
+        """Stage times and counts of a stage that has ended."""
+        with self.paths.figures.open("ab") as out:
+            out.write(orjson.dumps({stage: figures}, option=orjson.OPT_APPEND_NEWLINE))
 
-    @property
-    def _refused_folder(self) -> Path:
-        return self.paths.work / "refused"
+    def figures(self) -> dict[str, Any]:
+        """Times and counts by stage, in the order in which stages ended."""
+        return {stage: one for line in read_lines(self.paths.figures) for stage, one in orjson.loads(line).items()}
 
-    def _write_refused(self, stage: str, shard: int | None, refused: Sequence[Refused]) -> None:
-        name = stage if shard is None else f"{stage}-{shard:05d}"
-        write_lines(self._refused_folder / f"{name}.jsonl", map(encode, refused))
+    def kept_extractions(self, shard: int) -> dict[str, Extraction]:
+        """What was found before in reports of the shard that have not changed, by report id."""
+        if self.plan.fresh:
+            return {}
+        return self.earlier.extractions(shard, self._digests(shard))
+
+    def write_kept(self, shard: int, report_ids: Iterable[str]) -> None:
+        """Stage which reports' extractions were taken over."""
+        write_lines(self._file(shard, "kept"), map(orjson.dumps, report_ids))
+
+    def kept_resources(self, shard: int, version: FhirVersion) -> Iterator[CaseResources]:
+        """What was built before of the cases whose extractions were taken over."""
+        reports = {orjson.loads(line) for line in read_lines(self._file(shard, "kept"))}
+        return self.earlier.resources(shard, version, reports)
+
+    def _digests(self, shard: int) -> dict[str, str]:
+        return {_id(line): digest(line) for line in read_lines(self._file(shard, "reports"))}
+
+    def _file(self, shard: int, name: str) -> Path:
+        return self.paths.staged(self.plan.fingerprints[shard], name)
+
+    def _files(self, shard: int, pattern: str) -> list[Path]:
+        return sorted(self._file(shard, "reports").parent.glob(f"{pattern}.jsonl"))
+
+    def _begin(self) -> None:
+        """Claim the folder and put it in order; what a killed run staged of shards is kept for now."""
+        self.paths.claim()
+        with exclusive(self.paths):
+            recover(self.paths)
+        for name in ("plan", "earlier"):
+            self.__dict__.pop(name, None)
+        self.paths.plan.unlink(missing_ok=True)
+        self.paths.figures.unlink(missing_ok=True)
+        shutil.rmtree(self.paths.spool(0).parent, ignore_errors=True)
 
     def _spread(self, stream: Path, shards: int) -> None:
         """Second pass over the stream: the number of shards is known only when all of it has been counted."""
         held: dict[int, list[bytes]] = defaultdict(list)
         size = 0
         for line in read_lines(stream):
-            held[shard_of(msgspec.json.decode(line, type=_Id).report_id, shards)].append(line)
+            held[shard_of(_id(line), shards)].append(line)
             size += len(line)
             if size >= _BUFFER:
                 self._append(held)
@@ -172,16 +243,39 @@ class Staging:
             with path.open("ab") as out:
                 out.writelines(line + b"\n" for line in lines)
 
-    def _settle(self, shard: int) -> list[Refused]:
-        """Sort a shard by report id, keep the first report of each id, and refuse the others."""
-        kept: dict[str, Report] = {}
-        refused = []
-        for report in self.reports(shard):
-            first = kept.setdefault(report.report_id, report)
-            if first is not report:
-                refused.append(_duplicate(report, first))
-        write_lines(self.paths.spool(shard), (encode(kept[report_id]) for report_id in sorted(kept)))
-        return refused
+    def _planned(
+        self, shards: int, options: dict[str, Any], inputs: str | None, fresh: bool, refused: list[Refused]
+    ) -> Plan:
+        """Settle each shard and compare it with the dataset in place; reports of shards to be made are staged."""
+        earlier = Earlier(self.paths, shards, options)
+        plan = Plan(
+            fingerprints=[], reports=[], made=[], changes=Changes(), options=options, inputs=inputs, fresh=fresh
+        )
+        if fresh:
+            shutil.rmtree(self.paths.staged_shards, ignore_errors=True)
+        for shard in range(shards):
+            lines = _settled(self.paths.spool(shard), refused)
+            digests = {report_id: digest(line) for report_id, line in lines.items()}
+            print_ = fingerprint(digests, options)
+            plan.fingerprints.append(print_)
+            plan.reports.append(len(lines))
+            if earlier.holds(shard, print_) and not fresh:
+                plan.changes.unchanged += len(lines)
+            else:
+                plan.made.append(shard)
+                plan.changes.add(digests, earlier.digests(shard))
+                write_lines(self.paths.staged(print_, "reports"), lines.values())
+            self.paths.spool(shard).unlink(missing_ok=True)
+        return plan
+
+    def _settle_on(self, plan: Plan, refused: Sequence[Refused]) -> None:
+        """Put the plan in force: what is staged for another is removed."""
+        wanted = {self.paths.staged(plan.fingerprints[shard], "").parent for shard in plan.made}
+        if self.paths.staged_shards.exists():
+            for folder in set(self.paths.staged_shards.iterdir()) - wanted:
+                shutil.rmtree(folder)
+        write_lines(self.paths.staged_refused, map(encode, refused))
+        write_lines(self.paths.plan, [encode(plan)])
 
 
 def _order(case: Case | CaseResources) -> tuple[str, int, str]:
@@ -195,12 +289,29 @@ class _Id(msgspec.Struct):
     report_id: str
 
 
+_decode_id = msgspec.json.Decoder(_Id).decode
+
+
+def _id(line: bytes) -> str:
+    return _decode_id(line).report_id
+
+
 def _reports_of(items: Iterable[Report | Refused], refused: list[Refused]) -> Iterator[bytes]:
     for item in items:
         if isinstance(item, Refused):
             refused.append(item)
         else:
             yield encode(item)
+
+
+def _settled(spool: Path, refused: list[Refused]) -> dict[str, bytes]:
+    """A shard's encoded reports by id, sorted; of those with one id the first, and the others are refused."""
+    kept: dict[str, bytes] = {}
+    for line in read_lines(spool):
+        first = kept.setdefault(_id(line), line)
+        if first is not line:
+            refused.append(_duplicate(decode_report(line), decode_report(first)))
+    return dict(sorted(kept.items()))
 
 
 def _duplicate(report: Report, first: Report) -> Refused:

@@ -46,8 +46,9 @@ def exclusive(paths: DatasetPaths) -> Iterator[None]:
 
 
 def swap(paths: DatasetPaths) -> None:
-    """Make the complete dataset in ``paths.next`` the dataset at ``paths.root``.
+    """Make what the manifest in ``paths.next`` lists the dataset at ``paths.root``.
 
+    What of it does not lie in ``paths.next`` is in place already.
     Raises RunFailed when a file cannot be moved; the old dataset is then back in place.
     """
     new = _listed(paths.next)
@@ -55,7 +56,8 @@ def swap(paths: DatasetPaths) -> None:
     try:
         _keep_previous(paths, old)
         for name in new:
-            _move(paths.next.root / name, paths.root / name)
+            if (written := paths.next.root / name).exists():
+                _move(written, paths.root / name)
         _remove(paths, set(old) - set(new))
         sync(paths.root)
         paths.next.manifest.replace(paths.manifest)
@@ -63,7 +65,7 @@ def swap(paths: DatasetPaths) -> None:
     except OSError as error:
         recover(paths)
         raise RunFailed(f"{paths.root} cannot be written: {error.strerror}; the dataset is as it was.") from error
-    shutil.rmtree(paths.work)
+    paths.previous.manifest.unlink(missing_ok=True)  # from here on nobody takes it for the dataset
 
 
 def interrupted(paths: DatasetPaths) -> bool:

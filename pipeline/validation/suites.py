@@ -135,6 +135,44 @@ def merge(results: Iterable[SuiteResult]) -> list[SuiteResult]:
     return [_merged(suite, by_suite[suite]) for suite in SUITES if suite in by_suite]
 
 
+def records(results: Iterable[SuiteResult]) -> list[dict[str, Any]]:
+    """Outcomes as JSON-able values, to be kept: ids and counts, no values; ``from_records`` reads them."""
+    return [
+        {
+            "suite": result.suite,
+            "results": [
+                {
+                    "id": r.expectation.id,
+                    "success": r.success,
+                    "checked": r.checked,
+                    "failing": [dict(keys) for keys in r.failing],
+                }
+                for r in result.results
+            ],
+        }
+        for result in results
+    ]
+
+
+def from_records(kept: Iterable[Mapping[str, Any]]) -> list[SuiteResult]:
+    """What ``records`` was given, provided that the suite files are still the same."""
+    return [
+        SuiteResult(
+            record["suite"],
+            tuple(
+                ExpectationResult(
+                    expectation=expectation,
+                    success=result["success"],
+                    checked=result["checked"],
+                    failing=tuple(result["failing"]),
+                )
+                for expectation, result in zip(expectations(record["suite"]), record["results"], strict=True)
+            ),
+        )
+        for record in kept
+    ]
+
+
 def to_json(results: Sequence[SuiteResult]) -> dict[str, Any]:
     """The document of ``validation/results.json``: counts and ids, no values."""
     return {

@@ -27,8 +27,9 @@ def dataset(
     ``without_drugs`` ones no MedicationStatement.
     """
     staging = Staging(DatasetPaths(root))
-    staging.spool(report(report_id) for report_id in reports)
-    for shard in range(staging.shards):
+    # Fresh, for what is made of a report depends on more than the report here.
+    plan = staging.spool((report(report_id) for report_id in reports), fresh=True)
+    for shard in plan.made:
         staged = staging.reports(shard)
         found = [extraction(r.report_id, cases) for r in staged]
         for extracted in found:
@@ -48,7 +49,7 @@ def dataset(
                     built.append(CaseResources(**ids, resources=resources, problems=[[] for _ in resources]))
             staging.write_resources(shard, version, built)
     definitions = {version: fhir.profiles(version) if profiles else [] for version in FHIR_VERSIONS}
-    publish(DatasetPaths(root), options={}, profiles=definitions, validation={})
+    publish(DatasetPaths(root), profiles=definitions, validation={})
     return Dataset.open(root)
 
 

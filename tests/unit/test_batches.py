@@ -7,7 +7,6 @@ import pytest
 
 from pipeline import batches, records
 from pipeline.records import Case, Extraction, Mention, Report, Source
-from pipeline.storage.staging import decode_refused
 
 SECRET = "Mrs. Miller"
 
@@ -52,7 +51,7 @@ def test_a_report_that_raises_is_refused_with_place_and_without_text(monkeypatch
     monkeypatch.setattr(batches, "extract", extract)
     rows = batches.extract_batch(of(report("a"), report("bad", SECRET), report("c"))).to_pylist()
     assert [row["extraction"] is not None for row in rows] == [True, False, True]
-    refused = decode_refused(rows[1]["refused"])
+    refused = records.decode_refused(rows[1]["refused"])
     assert (refused.stage, refused.reason, refused.report_id) == ("extraction", "internal-error", "bad")
     assert refused.source == Source(path="in/bad.txt", format="text")
     assert refused.place is not None
@@ -75,7 +74,7 @@ def test_a_broken_installation_is_no_fault_of_the_report(
 
 def test_a_report_that_killed_its_worker_is_refused() -> None:
     (row,) = batches.extract_crashed(of(report("a"))).to_pylist()
-    assert decode_refused(row["refused"]).reason == "crashed"
+    assert records.decode_refused(row["refused"]).reason == "crashed"
 
 
 def test_tasks_travel_to_other_processes() -> None:
@@ -107,6 +106,6 @@ def test_a_case_that_cannot_be_mapped_is_refused(monkeypatch: pytest.MonkeyPatch
     case = Case(case_id="a-1", report_id="a")
     (batch,) = batches.batches([(records.encode(report("a")), records.encode(case))], batches.CASES)
     (row,) = batches.resources_batch(batch, ("R4",)).to_pylist()
-    refused = decode_refused(row["refused"])
+    refused = records.decode_refused(row["refused"])
     assert (refused.stage, refused.reason, refused.case_id) == ("fhir", "internal-error", "a-1")
     assert SECRET not in refused.message

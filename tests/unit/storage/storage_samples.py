@@ -1,6 +1,6 @@
 """Hand-made reports, extractions and resources for the storage and validation tests."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,11 +159,13 @@ def case_resources(case: Case, problems: Sequence[str] = ()) -> CaseResources:
     )
 
 
-def stage(root: Path, report_ids: Sequence[str], *, cases: int = 1) -> Staging:
+def stage(
+    root: Path, report_ids: Sequence[str], *, cases: int = 1, options: Mapping[str, Any] | None = None
+) -> Staging:
     """A staged run on ``root``, ready to be published."""
     staging = Staging(DatasetPaths(root))
-    staging.spool(report(report_id) for report_id in report_ids)
-    for shard in range(staging.shards):
+    plan = staging.spool((report(report_id) for report_id in report_ids), options=options)
+    for shard in plan.made:
         found = [extraction(r.report_id, cases) for r in staging.reports(shard)]
         staging.write_extractions(shard, reversed(found))
         for version in FHIR_VERSIONS:

@@ -15,14 +15,13 @@ import pytest
 from pipeline.errors import RunFailed, UsageError
 from pipeline.paths import TABLES, DatasetPaths
 from pipeline.records import Refused
-from pipeline.storage import Dataset, Staging, exclusive, publish, staging, swap
+from pipeline.storage import Dataset, Staging, exclusive, publish, shards, swap
 from tests.unit.storage.storage_samples import PROFILE, case_resources, extraction, files, report, stage
 
 
-def publish_(root: Path, **options: Any) -> dict[str, Any]:
+def publish_(root: Path) -> dict[str, Any]:
     return publish(
         DatasetPaths(root),
-        options=options,
         profiles={"R4": [PROFILE], "R5": [PROFILE]},
         validation={"success": True, "suites": []},
     )
@@ -33,8 +32,8 @@ def lines(path: Path) -> list[Any]:
 
 
 def make(root: Path, *report_ids: str, **options: Any) -> dict[str, Any]:
-    stage(root, report_ids)
-    return publish_(root, **options)
+    stage(root, report_ids, options=options)
+    return publish_(root)
 
 
 def test_a_dataset_has_the_layout_of_the_contract(tmp_path: Path) -> None:
@@ -45,6 +44,7 @@ def test_a_dataset_has_the_layout_of_the_contract(tmp_path: Path) -> None:
         "manifest.json",
         "quarantine/refused.jsonl",
         "validation/results.json",
+        "shards/part-00000.json",
         *(f"parquet/{table}/part-00000.parquet" for table in TABLES),
         *(f"fhir/{version}/{name}.ndjson" for version in ("R4", "R5") for name in (*types, "bundles")),
         *(f"fhir/profiles/{version}-StructureDefinition-drug-role.json" for version in ("R4", "R5")),
@@ -93,7 +93,7 @@ def test_the_same_input_gives_the_same_bytes_in_any_order(tmp_path: Path) -> Non
 
 
 def test_many_reports_go_to_part_files_by_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "REPORTS_PER_SHARD", 2)
+    monkeypatch.setattr(shards, "REPORTS_PER_SHARD", 2)
     ids = [f"report-{n}" for n in range(7)]
     manifest = make(tmp_path, *ids)
 
@@ -168,7 +168,7 @@ def test_a_new_run_replaces_the_dataset_and_removes_what_it_no_longer_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as small:
-        small.setattr(staging, "REPORTS_PER_SHARD", 1)
+        small.setattr(shards, "REPORTS_PER_SHARD", 1)
         make(tmp_path, "a", "b")
     assert (tmp_path / "fhir/R4/Patient").is_dir()
     (tmp_path / "review").mkdir()
@@ -191,8 +191,8 @@ def published(root: Path) -> list[str]:
     return list(ids)
 
 
-# How many renames publishing takes: 7 tables, 2 x 7 FHIR files, 2 profiles, refused, results, manifest.
-RENAMES = 7 + 2 * 7 + 2 + 1 + 1 + 1
+# How many renames publishing takes: 7 tables, 2 x 7 FHIR files, 2 profiles, refused, results, shard, manifest.
+RENAMES = 7 + 2 * 7 + 2 + 1 + 1 + 1 + 1
 
 
 @pytest.mark.parametrize("survived", [0, RENAMES // 2, RENAMES - 1, RENAMES])
@@ -214,7 +214,7 @@ def killed(self, target):
     return replace(self, target)
 Path.replace = killed
 profiles = {{"R4": [PROFILE], "R5": [PROFILE]}}
-publish(DatasetPaths(Path({str(tmp_path)!r})), options={{}}, profiles=profiles, validation={{}})
+publish(DatasetPaths(Path({str(tmp_path)!r})), profiles=profiles, validation={{}})
 """
     ended = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(Path(__file__).parent)}, check=False)
 
@@ -324,5 +324,5 @@ def test_staged_reports_survive_any_content(tmp_path: Path) -> None:
     odd = report("odd\u2028\n id")
     odd.text = "line\u2028separator\r\nand \x00 control"
     staged = Staging(DatasetPaths(tmp_path))
-    assert staged.spool([odd]) == 1
+    assert staged.spool([odd]).shards == 1
     assert staged.reports(0) == [odd]

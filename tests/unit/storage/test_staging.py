@@ -9,26 +9,26 @@ from hypothesis import strategies as st
 from pipeline.errors import UsageError
 from pipeline.paths import DatasetPaths
 from pipeline.records import Refused
-from pipeline.storage import Dataset, Staging, staging
-from pipeline.storage.staging import shard_count, shard_of
+from pipeline.storage import Dataset, Staging, shards, staging
+from pipeline.storage.shards import shard_count, shard_of
 from tests.unit.storage.storage_samples import report, stage
 
 
 @pytest.mark.parametrize(
-    ("reports", "shards"), [(0, 1), (1, 1), (2000, 1), (2001, 2), (4000, 2), (4001, 4), (1_000_000, 512)]
+    ("reports", "count"), [(0, 1), (1, 1), (2000, 1), (2001, 2), (4000, 2), (4001, 4), (1_000_000, 512)]
 )
-def test_a_shard_holds_two_thousand_reports_at_most_on_average(reports: int, shards: int) -> None:
-    assert shard_count(reports) == shards
+def test_a_shard_holds_two_thousand_reports_at_most_on_average(reports: int, count: int) -> None:
+    assert shard_count(reports) == count
 
 
 @given(st.text(), st.integers(0, 12))
 def test_doubling_the_shards_splits_each_in_two(report_id: str, power: int) -> None:
-    shards = 2**power
-    assert shard_of(report_id, 2 * shards) % shards == shard_of(report_id, shards) < shards
+    count = 2**power
+    assert shard_of(report_id, 2 * count) % count == shard_of(report_id, count) < count
 
 
 def test_every_report_is_in_one_shard_however_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "REPORTS_PER_SHARD", 4)
+    monkeypatch.setattr(shards, "REPORTS_PER_SHARD", 4)
     monkeypatch.setattr(staging, "_BUFFER", 1000)  # several spills
     ids = [f"r{n}" for n in range(50)]
     staged = stage(tmp_path, ids)

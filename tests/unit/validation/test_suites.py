@@ -288,7 +288,7 @@ def test_what_no_case_answers_for_is_fatal() -> None:
 
 def test_a_published_dataset_is_validated_from_its_files_alone(tmp_path: Path) -> None:
     stage(tmp_path, ["r1", "r2"], cases=2)
-    publish(DatasetPaths(tmp_path), options={}, profiles={"R4": [PROFILE], "R5": [PROFILE]}, validation={})
+    publish(DatasetPaths(tmp_path), profiles={"R4": [PROFILE], "R5": [PROFILE]}, validation={})
     dataset = Dataset.open(tmp_path)
     found = frames(dataset.tables(0), {v: dataset.resources(0, v, check) for v in dataset.versions})
 

@@ -38,14 +38,18 @@ class _Failure(click.ClickException):
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
-    """Errors meant for the user become one sentence; a closed pipe (``| head``) is no error."""
+def _plainly(log: str = "text") -> Iterator[None]:
+    """Errors meant for the user become one sentence, or one JSON line; a closed pipe (``| head``) is no error."""
     try:
         yield
-    except UsageError as error:
-        raise _Failure(str(error), USAGE) from error
-    except Case2FhirError as error:
-        raise _Failure(str(error), FAILED) from error
+    except (Case2FhirError, _Failure) as error:
+        code = error.exit_code if isinstance(error, _Failure) else USAGE if isinstance(error, UsageError) else FAILED
+        if log == "json":
+            from pipeline import console
+
+            console.log_json("failed", level="error", message=str(error), exit_code=code)
+            sys.exit(code)
+        raise _Failure(str(error), code) from error
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
@@ -87,29 +91,43 @@ def main() -> None:
     show_default=True,
     help="Write Great Expectations' pages to DIR/validation/docs; takes some seconds.",
 )
+@click.option("--fresh", is_flag=True, help="Make everything anew; by default, only what has changed is.")
 @_JSON
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--verbose", is_flag=True, help="Dagster's log on standard error instead of progress.")
-def run(inputs: tuple[Path, ...], out: Path, as_json: bool, **options: Any) -> None:
+@click.option(
+    "--log", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of standard error."
+)
+def run(inputs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool, log: str, **options: Any) -> None:
     """Read reports, extract cases, and write a validated FHIR dataset to DIR.
 
     INPUT are files, archives (gz, zip, tar) or folders of plain text, JATS/NXML, PubMed XML, JSON Lines or Parquet.
     What cannot be read is refused, listed with its reason in DIR/quarantine, and never stops the run.
 
-    DIR must be new, empty, or an earlier dataset, which is replaced at the end of the run and not before.
+    DIR must be new, empty, or an earlier dataset, which is replaced at the end of the run and not before.  Reports that
+    it already holds, unchanged, are not read into cases again; a run that was stopped goes on where it was.
     """
     started = time.perf_counter()
-    with _plainly():
+    with _plainly(log):
         _check_inputs(inputs)
         _check_output(out)
         from pipeline import console
-        from pipeline.orchestration import local_run
+        from pipeline.orchestration import record
+        from pipeline.paths import DatasetPaths
 
-        with console.progress(quiet=options.pop("quiet") or options["verbose"]) as progress:
-            summary = local_run.run(inputs, out, progress=progress, started=started, **options)
+        if options["fresh"] or not record.unchanged(
+            inputs, DatasetPaths(out), record.options(options["fhir"]), data_docs=options["data_docs"]
+        ):
+            from pipeline.orchestration import local_run
+
+            with console.progress(quiet=quiet or options["verbose"], log=log) as progress:
+                local_run.run(inputs, out, progress=progress, log=log, **options)
+        summary = record.summary(out, options["max_quarantine_rate"], started)
+        if log == "json" and not quiet:
+            console.log_json("finished", **summary)
         if as_json:
             click.echo(_json(summary))
-        else:
+        elif log == "text":
             console.show_summary(summary)
         if summary["refused"]["above_limit"]:
             raise _Failure(summary["refused"]["message"], QUARANTINED)

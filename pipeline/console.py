@@ -1,18 +1,24 @@
-"""What a person at the command line sees: progress on standard error, tables on standard output.
+"""What a person, or a log collector, sees of a command: progress on standard error, tables on standard output.
 
-Belongs here: rendering.  Does not belong here: computing what is rendered.
+Belongs here: rendering.  Does not belong here: computing what is rendered.  With ``--log json`` every line on standard
+error is one JSON object with ``time`` (UTC), ``level`` and ``event``; events are listed in ``docs/operation.md``.
 """
 
+import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
+from rich.text import Text
+
+from pipeline.progress import Meter, Progress, Reading
 
 STAGES = {
     "reports": "reading reports",
@@ -22,29 +28,43 @@ STAGES = {
     "load": "loading",
 }
 """What is said of each stage."""
-INTERVAL = 10.0
-"""Seconds between two progress lines where there is no terminal."""
-
-
-class Progress(Protocol):
-    """Hears that ``done`` items of ``stage`` are through."""
-
-    def __call__(self, stage: str, done: int) -> None:
-        """See above."""
 
 
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[Progress]:
-    """Progress bars on a terminal, lines otherwise, nothing when quiet."""
+def progress(quiet: bool = False, log: str = "text") -> Iterator[Progress]:
+    """Progress bars on a terminal, lines otherwise, JSON lines for ``log="json"``, nothing when quiet."""
     console = Console(stderr=True)
     if quiet:
-        yield lambda stage, done: None
+        yield _nothing
+    elif log == "json":
+        yield _Json()
     elif console.is_terminal:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Bars(*columns, TimeElapsedColumn(), console=console, transient=True) as bars:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Pace())
+        with Bars(*columns, console=console, transient=True) as bars:
             yield _Terminal(bars)
     else:
         yield _Lines()
+
+
+def log_json(event: str, level: str = "info", **fields: Any) -> None:
+    """One structured log line."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    line = json.dumps({"time": now, "level": level, "event": event} | fields, ensure_ascii=False)
+    print(line, file=sys.stderr, flush=True)
+
+
+def _nothing(stage: str, done: int, total: int | None = None) -> None:
+    """Says nothing."""
+
+
+class _Pace(ProgressColumn):
+    """Rate and time left."""
+
+    def render(self, task: Task) -> Text:
+        """See ``rich``."""
+        total = None if task.total is None else int(task.total)
+        words = str(Reading(task.description, int(task.completed), total, task.elapsed or 0.0))
+        return Text(words.partition(", ")[2], style="progress.remaining")
 
 
 class _Terminal:
@@ -52,32 +72,33 @@ class _Terminal:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {"": bars.add_task("starting", total=None)}
 
-    def __call__(self, stage: str, done: int) -> None:
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         if stage not in self._tasks:
             for task in self._bars.tasks:
                 self._bars.update(task.id, total=task.completed, visible=task.description != "starting")
-            self._tasks[stage] = self._bars.add_task(STAGES.get(stage, stage), total=None)
-        self._bars.update(self._tasks[stage], completed=done)
+                self._bars.stop_task(task.id)
+            self._tasks[stage] = self._bars.add_task(STAGES.get(stage, stage), total=total)
+        self._bars.update(self._tasks[stage], completed=done, total=total)
 
 
 class _Lines:
     def __init__(self) -> None:
-        self._stage = ""
-        self._said = 0.0
+        self._meter = Meter()
 
-    def __call__(self, stage: str, done: int) -> None:
-        now = time.monotonic()
-        if stage != self._stage:
-            self._say(STAGES.get(stage, stage))
-        elif now - self._said >= INTERVAL:
-            self._say(f"{STAGES.get(stage, stage)}: {done:,} so far")
-        else:
-            return
-        self._stage, self._said = stage, now
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
+        if reading := self._meter(stage, done, total):
+            words = f": {reading}" if reading.rate is not None else ""
+            print(f"{time.strftime('%H:%M:%S')} {STAGES.get(stage, stage)}{words}", file=sys.stderr, flush=True)
 
-    @staticmethod
-    def _say(line: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
+
+class _Json:
+    def __init__(self) -> None:
+        self._meter = Meter()
+
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
+        if reading := self._meter(stage, done, total):
+            rate, left = (None if number is None else round(number, 1) for number in (reading.rate, reading.left))
+            log_json("progress", stage=stage, done=done, total=total, rate=rate, seconds_left=left)
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:
@@ -87,7 +108,8 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     table.add_column("number", justify="right")
     table.add_column("of which")
     counts = summary["counts"]
-    table.add_row("reports", f"{counts['reports']:,}", "")
+    changes = summary["changes"]
+    table.add_row("reports", f"{counts['reports']:,}", _listed({k: f"{n:,}" for k, n in changes.items()}))
     for kind in ("cases", "drugs", "exposures", "reactions", "assessments"):
         table.add_row(kind, f"{counts[kind]:,}", "")
     for version, types in summary["resources"].items():
@@ -99,6 +121,8 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     table.add_section()
     seconds = {stage: f"{taken:.1f}" for stage, taken in summary["seconds"].items() if stage != "total"}
     table.add_row("seconds", f"{summary['seconds']['total']:.1f}", _listed(seconds))
+    if summary["shards"]["made"] == 0:
+        table.caption = "Nothing has changed: the dataset is as it was."
     _stdout().print(table)
 
 

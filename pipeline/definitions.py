@@ -21,6 +21,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
         jobs=[jobs.case2fhir_job],
         schedules=[jobs.daily],
         sensors=[jobs.inbox_sensor],
+        loggers={"console": dg.colored_console_logger, "json": dg.json_console_logger},
         resources={
             "inputs": Inputs(),
             "output": Output(),

@@ -1,8 +1,7 @@
 """The assets: reports, cases, fhir_resources, dataset, and loaded_bundles where a server is configured.
 
-Each reads what the one before it staged, calls its stage, writes through staging, and reports counts, columns and
-checks.  What travels between them as a value is only the outcome of the expectations, for ``dataset`` to publish; a run
-materialises all of them.
+Each reads what the one before it staged, calls its stage, writes through staging, and reports counts, seconds, columns
+and checks; nothing travels between them as a value.  A run materialises all of them.
 """
 
 from collections import Counter
@@ -12,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
+from msgspec import to_builtins
 
-from pipeline import fhir, sources
 from pipeline.batches import where
 from pipeline.errors import PermanentError, RunFailed, UsageError
-from pipeline.orchestration import checks, stages
-from pipeline.orchestration.resources import Engine, Inputs, Output, Progress, Server, counted
+from pipeline.orchestration import checks, record, stages
+from pipeline.orchestration.resources import Engine, Inputs, Output, Server
+from pipeline.progress import Progress
 from pipeline.records import Refused
-from pipeline.storage import Dataset, Staging, publish
+from pipeline.storage import Staging
 from pipeline.storage.manifest import versions
 from pipeline.storage.tables import SCHEMAS
-from pipeline.validation import suites
 from pipeline.validation.suites import SuiteResult
 
 if TYPE_CHECKING:
@@ -31,20 +30,21 @@ if TYPE_CHECKING:
 POOL = "fhir_server"
 """Concurrency pool of loads: a server takes one at a time unless the instance says otherwise."""
 OWNERS = ["team:pharmacovigilance"]
+REPORT_SUITES = ("reports",)
 CASE_SUITES = ("cases", "drugs", "exposures", "reactions", "assessments", "mentions")
 RESOURCE_SUITES = ("resources", "references")
 QUARANTINE_RATE = "quarantine_rate"
 """The check that fails a run of which too much was refused; what is left is published all the same."""
 
 Results = list[SuiteResult]
-Materialised = Iterator[dg.MaterializeResult[Results]]
+Materialised = Iterator[dg.MaterializeResult[None]]
 """Yielded, not returned: Dagster takes a returned result for one without value where there are checks."""
 
 
 def code_version() -> str:
-    """Tells Dagster when what the assets made is out of date: our version and hashes of mappings and expectations."""
+    """Tells Dagster when what the assets made is out of date: our version, hashes of code, mappings, expectations."""
     ours = versions()
-    return f"{ours['case2fhir']}+{ours['mappings'][:8]}.{ours['expectations'][:8]}"
+    return f"{ours['case2fhir']}+{ours['code'][:8]}.{ours['mappings'][:8]}.{ours['expectations'][:8]}"
 
 
 def build_assets() -> list[dg.AssetsDefinition]:
@@ -54,54 +54,58 @@ def build_assets() -> list[dg.AssetsDefinition]:
     @asset(
         group_name="sources",
         kinds={"xml", "json", "parquet"},
-        check_specs=checks.specs("reports", ["reports"]),
+        check_specs=checks.specs("reports", REPORT_SUITES),
         metadata=_columns("reports"),
     )
     def reports(inputs: Inputs, output: Output, progress: dg.ResourceParam[Progress]) -> Materialised:
         """Narrative reports as clean text with sections, identifiers and source, one per text of the inputs."""
         staging = output.staging
-        staging.spool(counted(sources.read(inputs.files()), progress, "reports"))
-        found = stages.validate(staging, "reports", stages.report_frames)
-        rows = sum(len(staging.reports(shard)) for shard in range(staging.shards))
-        if not rows:
-            raise RunFailed(f"No report could be read: {_by_reason(staging.refused()) or 'the inputs hold no files'}.")
-        yield _materialised(staging, found, rows=rows)
+        with output.stage("reports") as figures:
+            tick = partial(progress, "reports")
+            plan = stages.read(staging, inputs.files(), output.options, tick, fresh=output.fresh)
+            figures.update(to_builtins(plan.changes))
+            if not any(plan.reports):
+                refused = _by_reason(staging.refused())
+                raise RunFailed(f"No report could be read: {refused or 'the inputs hold no files'}.")
+            found = stages.validate(staging, "reports", REPORT_SUITES, stages.report_frames)
+        yield _materialised(staging, found, rows=sum(plan.reports), figures=figures)
 
     @asset(
         group_name="cases",
         kinds={"python", "parquet"},
+        deps=[reports],
         check_specs=checks.specs("cases", CASE_SUITES),
         metadata=_columns("cases"),
     )
-    def cases(output: Output, engine: Engine, progress: dg.ResourceParam[Progress], reports: Results) -> Materialised:
+    def cases(output: Output, engine: Engine, progress: dg.ResourceParam[Progress]) -> Materialised:
         """Each patient's case: drugs, exposures, reactions, assessments, every fact with the text it was read from."""
         staging = output.staging
-        with engine.open() as opened:
-            stages.extract(staging, opened, partial(progress, "cases"))
-        found = stages.validate(staging, "cases", stages.case_frames)
-        rows = sum(len(e.cases) for shard in range(staging.shards) for e in staging.extractions(shard))
-        yield _materialised(staging, found, rows=rows, before=reports)
+        with output.stage("cases") as figures:
+            with engine.open() as opened:
+                figures.update(stages.extract(staging, opened, partial(progress, "cases")))
+            found = stages.validate(staging, "cases", CASE_SUITES, stages.case_frames)
+        yield _materialised(staging, found, rows=_checked(found, "cases"), figures=figures)
 
-    @asset(group_name="fhir", kinds={"json"}, check_specs=checks.specs("fhir_resources", RESOURCE_SUITES))
-    def fhir_resources(
-        output: Output, engine: Engine, progress: dg.ResourceParam[Progress], cases: Results
-    ) -> Materialised:
+    @asset(
+        group_name="fhir",
+        kinds={"json"},
+        deps=[cases],
+        check_specs=checks.specs("fhir_resources", RESOURCE_SUITES),
+    )
+    def fhir_resources(output: Output, engine: Engine, progress: dg.ResourceParam[Progress]) -> Materialised:
         """The FHIR resources of each case, R4 and R5, checked against their models."""
         staging = output.staging
-        with engine.open() as opened:
-            stages.build(staging, opened, output.versions, partial(progress, "fhir_resources"))
-        found = stages.validate(staging, "fhir_resources", stages.resource_frames)
-        rows = sum(
-            len(case.resources)
-            for shard in range(staging.shards)
-            for version in output.versions
-            for case in staging.resources(shard, version)
-        )
-        yield _materialised(staging, found, rows=rows, before=cases)
+        with output.stage("fhir_resources") as figures:
+            with engine.open() as opened:
+                tick = partial(progress, "fhir_resources")
+                figures.update(stages.build(staging, opened, output.versions, tick))
+            found = stages.validate(staging, "fhir_resources", RESOURCE_SUITES, stages.resource_frames)
+        yield _materialised(staging, found, rows=_checked(found, "resources"), figures=figures)
 
     @asset(
         group_name="dataset",
         kinds={"parquet", "json"},
+        deps=[fhir_resources],
         check_specs=[
             dg.AssetCheckSpec(
                 QUARANTINE_RATE,
@@ -111,25 +115,20 @@ def build_assets() -> list[dg.AssetsDefinition]:
             )
         ],
     )
-    def dataset(
-        output: Output, progress: dg.ResourceParam[Progress], fhir_resources: Results
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    def dataset(output: Output, progress: dg.ResourceParam[Progress]) -> Materialised:
         """The published dataset: Parquet tables, NDJSON resources and bundles, profiles, quarantine, manifest."""
-        refused = output.staging.refused()
         if not stages.anything_left(output.staging):
-            raise RunFailed(f"Nothing is left to publish: {_by_reason(refused)}.")
-        progress("dataset", 0)
-        manifest = publish(
-            output.paths,
-            options={"fhir": output.fhir.value},
-            profiles={version: fhir.profiles(version) for version in output.versions},
-            validation=suites.to_json(fhir_resources),
-        )
-        if output.data_docs:
-            suites.write_data_docs(stages.dataset_frames(Dataset.open(output.paths.root), 0), output.paths.data_docs)
+            raise RunFailed(f"Nothing is left to publish: {_by_reason(output.staging.refused())}.")
+        tick = partial(progress, "dataset")
+        done = stages.publish(output.staging, output.versions, tick, data_docs=output.data_docs)
+        share, words = record.rate(done.refused, done.manifest["counts"])
         yield dg.MaterializeResult(
-            metadata={"path": dg.MetadataValue.path(output.folder), "counts": manifest["counts"]},
-            check_results=[_rate(refused, manifest, output.max_quarantine_rate)],
+            metadata={
+                "path": dg.MetadataValue.path(output.folder),
+                "counts": done.manifest["counts"],
+                "run": dg.MetadataValue.json(done.record),
+            },
+            check_results=[_rate(share, words, output.max_quarantine_rate)],
         )
 
     @asset(
@@ -177,29 +176,27 @@ def _loaded(result: "LoadResult") -> dict[str, Any]:
 
 
 def _materialised(
-    staging: Staging, found: Results, *, rows: int, before: Results | None = None
-) -> dg.MaterializeResult[Results]:
-    """Row count, what was refused so far, and the checks; the value is the outcome of all checks so far."""
+    staging: Staging, found: Results, *, rows: int, figures: Mapping[str, Any]
+) -> dg.MaterializeResult[None]:
+    """Row count, seconds and counts of the stage, what was refused so far, and the checks."""
+    refused = dg.MetadataValue.json(_reasons(staging.refused()))
     return dg.MaterializeResult(
-        value=(before or []) + found,
-        metadata={"dagster/row_count": rows, "refused": dg.MetadataValue.json(_reasons(staging.refused()))},
+        metadata={"dagster/row_count": rows, "refused": refused, **figures},
         check_results=list(checks.results(found)),
     )
 
 
-def _rate(refused: list[Refused], manifest: Mapping[str, Any], limit: float) -> dg.AssetCheckResult:
-    """A report counts as refused when it, or one of its cases, was; a file that could not be read counts as one."""
-    later = [item for item in refused if item.stage != "sources"]
-    unread = len(refused) - len(later)
-    withheld = len({item.report_id for item in later})
-    unpublished = len({item.report_id for item in later if item.case_id is None})
-    total = unread + unpublished + manifest["counts"]["reports"]
-    rate = (unread + withheld) / total
+def _checked(found: Results, suite: str) -> int:
+    """Rows that a suite has looked at."""
+    return max(result.checked for outcome in found if outcome.suite == suite for result in outcome.results)
+
+
+def _rate(share: float, words: str, limit: float) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=QUARANTINE_RATE,
-        passed=rate <= limit,
-        description=f"{unread + withheld} of {total} refused ({rate:.1%}; the limit is {limit:.0%}).",
-        metadata={"rate": rate, "limit": limit},
+        passed=share <= limit,
+        description=f"{words}; the limit is {limit:.0%}).",
+        metadata={"rate": share, "limit": limit},
     )
 
 

@@ -1,22 +1,22 @@
 """What can be configured of a run: inputs, output, engine; and who hears of its progress."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
+from typing import Any, Self
 
 import dagster as dg
 from pydantic import Field
 
 from pipeline.engines.local import LocalEngine, cores
-from pipeline.errors import UsageError
+from pipeline.errors import RunFailed, UsageError
+from pipeline.orchestration import record
 from pipeline.paths import FHIR_VERSIONS, DatasetPaths, FhirVersion
+from pipeline.progress import Meter
 from pipeline.server.settings import Limits, Settings
 from pipeline.storage import Staging, exclusive
-
-T = TypeVar("T")
 
 
 class Fhir(Enum):
@@ -59,6 +59,7 @@ class Output(dg.ConfigurableResource["Output"]):
         default=True,
         description="Write Great Expectations' pages on the first shard to validation/docs (some seconds).",
     )
+    fresh: bool = Field(default=False, description="Make everything anew, whatever the dataset in the folder holds.")
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
@@ -79,6 +80,27 @@ class Output(dg.ConfigurableResource["Output"]):
     def staging(self) -> Staging:
         """The run under way."""
         return Staging(self.paths)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that shape the content."""
+        return record.options(self.fhir.value)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time a stage; what is put into the dict, and ``seconds``, are kept for the record of the run.
+
+        Raises RunFailed, with the file and the reason, where the machine refuses to write.
+        """
+        figures: dict[str, Any] = {}
+        started = time.perf_counter()
+        try:
+            yield figures
+            figures["seconds"] = round(time.perf_counter() - started, 3)
+            self.staging.add_figures(name, figures)
+        except OSError as error:
+            what = error.filename or self.folder
+            raise RunFailed(f"{what}: {error.strerror or type(error).__name__}; the dataset is as it was.") from error
 
     @property
     def versions(self) -> tuple[FhirVersion, ...]:
@@ -122,30 +144,13 @@ class Server(dg.ConfigurableResource["Server"]):
         return Settings(self.url, self.auth.value, Path(self.ca_file) if self.ca_file else None, limits)
 
 
-class Progress(Protocol):
-    """Hears how far each stage is."""
-
-    def __call__(self, stage: str, done: int) -> None:
-        """``done`` reports (or cases) of ``stage`` are through."""
-
-
 class LogProgress:
-    """Progress as log lines, at most one every ten seconds."""
-
-    interval = 10.0
+    """Progress as log lines, one when a stage begins and one every ten seconds."""
 
     def __init__(self) -> None:
-        self._said = time.monotonic()
+        self._meter = Meter()
 
-    def __call__(self, stage: str, done: int) -> None:
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         """See ``Progress``."""
-        if time.monotonic() - self._said >= self.interval:
-            self._said = time.monotonic()
-            dg.get_dagster_logger("case2fhir").info("%s: %d so far", stage, done)
-
-
-def counted(items: Iterable[T], progress: Progress, stage: str) -> Iterator[T]:
-    """``items``, each one told to ``progress``."""
-    for done, item in enumerate(items, 1):
-        yield item
-        progress(stage, done)
+        if reading := self._meter(stage, done, total):
+            dg.get_dagster_logger("case2fhir").info("%s: %s", stage, reading)

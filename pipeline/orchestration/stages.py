@@ -4,18 +4,24 @@ Belongs here: moving records between staging, engine and validation.  Does not b
 a single record (``pipeline.batches``).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import pyarrow as pa
 
-from pipeline import batches, records
+from pipeline import batches, fhir, records, sources, storage
 from pipeline.engines import Engine, Task
+from pipeline.errors import RunFailed
+from pipeline.orchestration import record
 from pipeline.paths import FHIR_VERSIONS, FhirVersion
 from pipeline.records import Extraction, Refused
-from pipeline.storage import CaseResources, Dataset, Staging, tables
+from pipeline.storage import CaseResources, Dataset, Staging, current, tables
+from pipeline.storage.shards import Plan
 from pipeline.validation import quarantine, suites
 from pipeline.validation.frames import frames
 from pipeline.validation.resources import check
@@ -24,12 +30,37 @@ from pipeline.validation.suites import SuiteResult
 if TYPE_CHECKING:
     import pandas as pd
 
+T = TypeVar("T")
 Tick = Callable[[int, int | None], None]
-"""Hears how many reports or cases of a stage are through, and of how many, where that is known."""
+"""Hears how many reports of a stage are through, and of how many, where that is known."""
 Frames = Callable[[Staging, int], "dict[str, pd.DataFrame]"]
 """The frames of one staged shard by suite name."""
 
 _decode_resources = msgspec.json.Decoder(CaseResources).decode
+
+
+def read(
+    staging: Staging, inputs: Sequence[Path], options: Mapping[str, Any], tick: Tick, *, fresh: bool = False
+) -> Plan:
+    """Stage the reports of ``inputs`` and plan the run; input that has not changed at all is not read.
+
+    Raises RunFailed when an input is no longer there in the end: what is missing then has not been removed on purpose.
+    """
+    digest = sources.digest(inputs)
+    if not fresh and current(staging.paths, options, digest):
+        return staging.keep(options, digest)
+    plan = staging.spool(counted(sources.read(inputs), tick), options=options, inputs=digest, fresh=fresh)
+    for path in inputs:
+        if not path.exists():
+            raise RunFailed(f"{path} vanished while it was being read; the dataset is as it was. Run again.")
+    return plan
+
+
+def counted(items: Iterable[T], tick: Tick) -> Iterator[T]:
+    """``items``, each one told to ``tick``."""
+    for done, item in enumerate(items, 1):
+        yield item
+        tick(done, None)
 
 
 def extract(staging: Staging, engine: Engine, tick: Tick) -> dict[str, int]:
@@ -70,23 +101,26 @@ def build(staging: Staging, engine: Engine, versions: Sequence[FhirVersion], tic
     Returns how many cases were mapped, and of how many the resources were taken over.
     """
     plan = staging.plan
-    done = count(1)
+    total, before = sum(plan.reports[shard] for shard in plan.made), 0
     taken_over = mapped = 0
     for shard in plan.made:
         if staging.has(shard, *versions):
+            total -= plan.reports[shard]
             continue
         built = _kept_resources(staging, shard, versions)
         kept = {case.case_id for case in built[versions[0]]}
         pairs = [(report, case) for report, found in staging.pairs(shard) for case in found.cases]
         rows = ((records.encode(r), records.encode(case)) for r, case in pairs if case.case_id not in kept)
         refused: list[Refused] = []
-        for row in _run(engine, batches.resources_task(versions), batches.batches(rows, batches.CASES)):
+        results = _run(engine, batches.resources_task(versions), batches.batches(rows, batches.CASES))
+        for done, row in enumerate(results, len(kept) + 1):
             if row["refused"] is None:
                 for version in versions:
                     built[version].append(_decode_resources(row[version]))
             else:
                 refused.append(records.decode_refused(row["refused"]))
-            tick(next(done), None)
+            tick(before + plan.reports[shard] * done // len(pairs), total)
+        before += plan.reports[shard]
         staging.write_refused("fhir", shard, refused)
         for version in versions:
             staging.write_resources(shard, version, built[version])
@@ -139,6 +173,38 @@ def anything_left(staging: Staging) -> bool:
             any_case |= bool(extraction.cases)
             case_left |= report.report_id not in reports and any(c.case_id not in cases for c in extraction.cases)
     return any_report and (case_left or not any_case)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a run has published: the manifest, what was refused, and the record of the run."""
+
+    manifest: dict[str, Any]
+    refused: list[Refused]
+    record: dict[str, Any]
+
+
+def publish(staging: Staging, versions: Sequence[FhirVersion], tick: Tick, *, data_docs: bool) -> Published:
+    """Make what is staged the dataset; write the pages on its first shard, where asked for, and the run's record."""
+    started = time.perf_counter()
+    plan, refused, figures = staging.plan, staging.refused(), staging.figures()
+    outcomes = suites.merge(suites.from_records(kept for shard in range(plan.shards) for kept in staging.suites(shard)))
+    manifest = storage.publish(
+        staging.paths,
+        profiles={version: fhir.profiles(version) for version in versions},
+        validation=suites.to_json(outcomes),
+        tick=lambda shards: tick(shards, len(plan.made)),
+    )
+    try:
+        if data_docs and (0 in plan.made or not staging.paths.data_docs.exists()):
+            suites.write_data_docs(dataset_frames(Dataset.open(staging.paths.root), 0), staging.paths.data_docs)
+        figures["dataset"] = {"seconds": round(time.perf_counter() - started, 3)}
+        written = record.write(staging.paths, plan.changes, refused, figures, shards=plan.shards, made=len(plan.made))
+    except OSError as error:
+        raise RunFailed(
+            f"{error.filename or staging.paths.root}: {error.strerror}; the dataset is published."
+        ) from error
+    return Published(manifest, refused, written)
 
 
 def validate_dataset(dataset: Dataset) -> list[SuiteResult]:

@@ -16,12 +16,13 @@ from pipeline.errors import BadInput, UsageError
 from pipeline.records import Refused, Report, Source
 from pipeline.sources import bibliography, jats, limits, plain, pubmed, tabular
 from pipeline.sources.containers import Document, documents, files, refused
+from pipeline.sources.contents import digest
 from pipeline.sources.identity import Identities, stem
 from pipeline.sources.language import require_english
 from pipeline.sources.markup import Element, name, records, strip_namespaces
 from pipeline.sources.sections import find_sections
 
-__all__ = ["find_sections", "read", "read_json_lines"]
+__all__ = ["digest", "find_sections", "read", "read_json_lines"]
 
 _UNSUPPORTED = (
     (re.compile(rb"%PDF-"), "a PDF; extract its text (pdftotext) or take the XML"),

@@ -8,6 +8,6 @@ from pipeline.storage.dataset import Dataset
 from pipeline.storage.publication import publish
 from pipeline.storage.reuse import current
 from pipeline.storage.staging import CaseResources, Staging
-from pipeline.storage.swap import exclusive
+from pipeline.storage.swap import exclusive, tidy
 
-__all__ = ["CaseResources", "Dataset", "Staging", "current", "exclusive", "publish"]
+__all__ = ["CaseResources", "Dataset", "Staging", "current", "exclusive", "publish", "tidy"]

@@ -37,10 +37,14 @@ _LIBRARIES: Final = (
 
 
 class ShardEntry(msgspec.Struct, kw_only=True, frozen=True):
-    """One shard: equal fingerprints mean equal content of its files."""
+    """One shard: equal fingerprints mean equal content of its files.
+
+    Of the reports ``read``, those that nothing withholds are the published ``reports``.
+    """
 
     shard: int
     fingerprint: str
+    read: int
     reports: int
     cases: int
 

@@ -144,6 +144,7 @@ class _Publication:
         return ShardEntry(
             shard=shard,
             fingerprint=self.plan.fingerprints[shard],
+            read=self.plan.reports[shard],
             reports=built["reports"].num_rows,
             cases=built["cases"].num_rows,
         )

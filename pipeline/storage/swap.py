@@ -91,6 +91,12 @@ def recover(paths: DatasetPaths) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def tidy(paths: DatasetPaths) -> None:
+    """Leave nothing but the dataset: undo or finish what a killed run left, and remove the work folder."""
+    recover(paths)
+    shutil.rmtree(paths.work, ignore_errors=True)
+
+
 def _listed(paths: DatasetPaths) -> list[str]:
     """Files that a manifest lists; none where there is no manifest."""
     try:

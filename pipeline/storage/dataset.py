@@ -72,7 +72,7 @@ class Dataset:
         cases = self.table("cases", shard).select(["case_id", "report_id"]).to_pylist()
         lines = read_lines(self.paths.bundles(version, shard, self.shards))
         for case, line in zip(cases, lines, strict=True):
-            resources = [entry["resource"] for entry in orjson.loads(line)["entry"]]
+            resources = [entry["resource"] for entry in orjson.loads(line).get("entry", ())]
             problems = [check(resource, version) for resource in resources]
             yield CaseResources(**case, resources=resources, problems=problems)
 

@@ -41,11 +41,18 @@ class Earlier:
         self._checked: dict[int, bool] = {}
 
     def holds(self, shard: int, fingerprint: str) -> bool:
-        """Whether the shard is in place with this fingerprint, none of its files missing or of another size."""
-        if self._dataset is None or self._dataset.shards != self._shards:
+        """Whether the shard is in place with this fingerprint, none of its files missing or of another size.
+
+        What is read of it, its record and its refusals, is compared byte for byte.
+        """
+        if self._dataset is None or self._dataset.shards != self._shards or not self._refusals_known:
             return False
         entry = self._dataset.manifest["shards"][shard]
-        return bool(entry["fingerprint"] == fingerprint) and self._there(shard)
+        return (
+            bool(entry["fingerprint"] == fingerprint)
+            and self._there(shard)
+            and all(self._intact(file) for file in self.files(shard) if file.kind == "shard")
+        )
 
     def files(self, shard: int | None) -> list[FileEntry]:
         """Files of one shard; of the dataset as a whole for None."""
@@ -158,7 +165,8 @@ class Earlier:
 
     def _usable(self, shard: int) -> list[int]:
         """Those of ``_sources`` whose files are what the manifest says, byte for byte."""
-        return [old for old in self._sources(shard) if self._same_makers and self._sound(old)]
+        usable = self._same_makers and self._refusals_known
+        return [old for old in self._sources(shard) if usable and self._sound(old)]
 
     def _record(self, shard: int) -> ShardRecord:
         try:
@@ -171,9 +179,15 @@ class Earlier:
 
     def _sound(self, shard: int) -> bool:
         if shard not in self._checked:
-            sound = self._there(shard) and all(sha256(self._path(file)) == file.sha256 for file in self.files(shard))
-            self._checked[shard] = sound
+            self._checked[shard] = all(map(self._intact, self.files(shard)))
         return self._checked[shard]
+
+    @cached_property
+    def _refusals_known(self) -> bool:
+        return all(self._intact(file) for file in self.files(None) if file.kind == "refused")
+
+    def _intact(self, file: FileEntry) -> bool:
+        return _size(self._path(file)) == file.bytes and sha256(self._path(file)) == file.sha256
 
     def _path(self, file: FileEntry) -> Path:
         return self._dataset_.paths.root / file.path

@@ -21,7 +21,7 @@ from pipeline.records import Case, Extraction, Refused, Report, decode_extractio
 from pipeline.storage.files import read_lines, write_lines
 from pipeline.storage.manifest import fingerprint
 from pipeline.storage.reuse import Earlier
-from pipeline.storage.shards import Changes, Plan, ShardRecord, digest, shard_count, shard_of
+from pipeline.storage.shards import Changes, Plan, ShardRecord, digest, full_digest, shard_count, shard_of
 from pipeline.storage.swap import exclusive, recover
 from pipeline.validation.resources import CaseResources
 
@@ -255,15 +255,14 @@ class Staging:
             shutil.rmtree(self.paths.staged_shards, ignore_errors=True)
         for shard in range(shards):
             lines = _settled(self.paths.spool(shard), refused)
-            digests = {report_id: digest(line) for report_id, line in lines.items()}
-            print_ = fingerprint(digests, options)
+            print_ = fingerprint({report_id: full_digest(line) for report_id, line in lines.items()}, options)
             plan.fingerprints.append(print_)
             plan.reports.append(len(lines))
             if earlier.holds(shard, print_) and not fresh:
                 plan.changes.unchanged += len(lines)
             else:
                 plan.made.append(shard)
-                plan.changes.add(digests, earlier.digests(shard))
+                plan.changes.add({i: digest(line) for i, line in lines.items()}, earlier.digests(shard))
                 write_lines(self.paths.staged(print_, "reports"), lines.values())
             self.paths.spool(shard).unlink(missing_ok=True)
         return plan

@@ -85,8 +85,9 @@ class Dataset:
         sentences = []
         for file in self.manifest["files"]:
             path = self.paths.root / file["path"]
-            if not path.exists():
+            try:
+                if path.stat().st_size != file["bytes"] or sha256(path) != file["sha256"]:
+                    sentences.append(f"{file['path']} is not the file that the manifest lists.")
+            except FileNotFoundError:
                 sentences.append(f"{file['path']} is missing.")
-            elif path.stat().st_size != file["bytes"] or sha256(path) != file["sha256"]:
-                sentences.append(f"{file['path']} is not the file that the manifest lists.")
         return sentences

@@ -2,8 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -81,3 +85,39 @@ def test_rows_that_kill_their_worker_are_found_and_all_others_are_processed() ->
 def test_an_exception_of_the_function_is_a_defect_and_stops_the_run(workers: int) -> None:
     with LocalEngine(workers) as engine, pytest.raises(ValueError, match="1"):
         values(engine.run(Task(raises, minus_one), [numbers(7)]))
+
+
+def test_workers_end_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    code = """
+import sys
+from tests.unit.engines.test_local import numbers, sleeps
+from pipeline.engines.local import LocalEngine, Task
+with LocalEngine(2) as engine:
+    list(engine.run(Task(sleeps, sleeps), [numbers(0), numbers(0)]))
+"""
+    root = Path(__file__).parents[3]
+    environment = os.environ | {"PYTHONPATH": str(root), "PIDS": str(tmp_path)}
+    killed = subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=root)
+    eventually(lambda: len(list(tmp_path.iterdir())) == 2)
+    workers = [int(path.name) for path in tmp_path.iterdir()]
+    killed.kill()
+    killed.wait()
+    eventually(lambda: not any(map(alive, workers)))
+
+
+def sleeps(batch: pa.RecordBatch) -> pa.RecordBatch:
+    Path(os.environ["PIDS"], str(os.getpid())).touch()
+    time.sleep(300)
+    return batch
+
+
+def alive(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().split(") ")[1][0] != "Z"
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -74,14 +74,16 @@ def _cause(result: dg.ExecuteInProcessResult) -> Exception:
         return RunFailed(f"Nothing was published, because a critical expectation failed: {found}")
     steps = [(event.step_key, event.step_failure_data.error) for event in result.get_step_failure_events()]
     stage, error = steps[0] if steps else ("start", result.get_run_failure_event().job_failure_data.error)
-    # The cause of an exception in a worker process is the text of its traceback, which is no exception of interest.
-    while error is not None and error.cause is not None and error.cause.cls_name != "_RemoteTraceback":
+    # Dagster wraps what a stage raises; what that was caused by in turn is for us to know, unless it is nobody's error.
+    while error is not None:
+        for known in (UsageError, RunFailed):
+            if error.cls_name == known.__name__:
+                return known(error.message.partition(": ")[2].strip())
+        if error.cause is None or error.cause.cls_name == "_RemoteTraceback":  # text of a worker process
+            break
         error = error.cause
     if error is None:
         return RunFailed(f"Stage {stage} failed; --verbose shows Dagster's log.")
-    for known in (UsageError, RunFailed):
-        if error.cls_name == known.__name__:
-            return known(error.message.partition(": ")[2].strip())
     frames = [frame.strip().splitlines()[0] for frame in error.stack]
     where = next((frame for frame in reversed(frames) if "pipeline" in frame), "no place known")
     return RunFailed(f"Stage {stage} failed with {error.cls_name} ({where}); --verbose shows Dagster's log.")

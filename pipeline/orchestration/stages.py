@@ -4,6 +4,7 @@ Belongs here: moving records between staging, engine and validation.  Does not b
 a single record (``pipeline.batches``).
 """
 
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -189,6 +190,7 @@ def publish(staging: Staging, versions: Sequence[FhirVersion], tick: Tick, *, da
     started = time.perf_counter()
     plan, refused, figures = staging.plan, staging.refused(), staging.figures()
     outcomes = suites.merge(suites.from_records(kept for shard in range(plan.shards) for kept in staging.suites(shard)))
+    pages = data_docs and (0 in plan.made or not staging.paths.data_docs.exists())
     manifest = storage.publish(
         staging.paths,
         profiles={version: fhir.profiles(version) for version in versions},
@@ -196,14 +198,18 @@ def publish(staging: Staging, versions: Sequence[FhirVersion], tick: Tick, *, da
         tick=lambda shards: tick(shards, len(plan.made)),
     )
     try:
-        if data_docs and (0 in plan.made or not staging.paths.data_docs.exists()):
-            suites.write_data_docs(dataset_frames(Dataset.open(staging.paths.root), 0), staging.paths.data_docs)
+        if 0 in plan.made:  # of the dataset before, or a run that was killed: the next one makes good
+            shutil.rmtree(staging.paths.data_docs, ignore_errors=True)
+        if pages:
+            frames_ = dataset_frames(Dataset.open(staging.paths.root), 0)
+            suites.write_data_docs(frames_, staging.paths.data_docs, scratch=staging.paths.work / "docs")
         figures["dataset"] = {"seconds": round(time.perf_counter() - started, 3)}
         written = record.write(staging.paths, plan.changes, refused, figures, shards=plan.shards, made=len(plan.made))
     except OSError as error:
-        raise RunFailed(
-            f"{error.filename or staging.paths.root}: {error.strerror}; the dataset is published."
-        ) from error
+        what = f"{error.filename or staging.paths.root}: {error.strerror}"
+        raise RunFailed(f"{what}; the dataset is published all the same.") from error
+    finally:
+        shutil.rmtree(staging.paths.work, ignore_errors=True)
     return Published(manifest, refused, written)
 
 

@@ -63,7 +63,8 @@ def swap(paths: DatasetPaths) -> None:
         paths.next.manifest.replace(paths.manifest)
         sync(paths.root)
     except OSError as error:
-        recover(paths)
+        with suppress(OSError):  # then the next run does it; until then readers find the old dataset kept aside
+            recover(paths)
         raise RunFailed(f"{paths.root} cannot be written: {error.strerror}; the dataset is as it was.") from error
     paths.previous.manifest.unlink(missing_ok=True)  # from here on nobody takes it for the dataset
 

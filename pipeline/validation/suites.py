@@ -199,20 +199,21 @@ def to_json(results: Sequence[SuiteResult]) -> dict[str, Any]:
     }
 
 
-def write_data_docs(frames: Mapping[str, pd.DataFrame], folder: Path) -> Path:
+def write_data_docs(frames: Mapping[str, pd.DataFrame], folder: Path, *, scratch: Path) -> Path:
     """Write Great Expectations' Data Docs on ``frames`` (one shard's) to ``folder``; return the page to open.
 
+    ``scratch``, on the same file system, holds them until they are complete.
     Runs the suites again, for verdicts only: no value and no key of a row gets into the pages.  They hold the time of
     the run, so they are not part of the manifest.
     """
-    from tempfile import TemporaryDirectory
-
-    with _quiet(), TemporaryDirectory() as scratch:
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    with _quiet():
         import great_expectations as gx
         from great_expectations.checkpoint.actions import UpdateDataDocsAction
 
         context = _context()
-        backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": scratch}
+        backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(scratch.resolve())}
         context.add_data_docs_site(
             site_name=_SITE,
             site_config={
@@ -236,8 +237,9 @@ def write_data_docs(frames: Mapping[str, pd.DataFrame], folder: Path) -> Path:
                 context.checkpoints.add_or_update(checkpoint).run(batch_parameters={"dataframe": frame})
         finally:
             context.delete_data_docs_site(_SITE)
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(scratch, folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch.rename(folder)
     return folder / "index.html"
 
 

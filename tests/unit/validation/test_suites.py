@@ -299,7 +299,7 @@ def test_a_published_dataset_is_validated_from_its_files_alone(tmp_path: Path) -
 
 def test_data_docs_hold_verdicts_but_no_values(tmp_path: Path) -> None:
     frame = with_first("drugs", role="SECRET", name="SECRET", case_id="SECRET")
-    page = suites.write_data_docs({"drugs": frame}, tmp_path / "docs")
+    page = suites.write_data_docs({"drugs": frame}, tmp_path / "docs", scratch=tmp_path / "scratch")
 
     assert page == tmp_path / "docs" / "index.html"
     pages = [path.read_text(errors="replace") for path in (tmp_path / "docs").rglob("*.html")]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from pipeline.extraction import drug_groups
 from pipeline.extraction.cues import Cue
 from pipeline.extraction.document import LIST, Document, Found, Sentence
 from pipeline.records import ActionTaken, Dechallenge, Evidence, Outcome, Rechallenge
@@ -29,14 +30,19 @@ _BETTER = frozenset({"resolve", "improve", "discharge"})
 _WORSE = frozenset({"persist", "worsen"})
 _ENDS = _BETTER | _WORSE | {"sequelae", "fatal", "recur", "norecur"}
 _NEGATED = {  # what an event becomes under a negation; the others then say nothing
-    "stop": "continue", "reduce": "continue", "continue": "stop", "resolve": "persist", "improve": "persist",
-    "persist": "resolve", "recur": "norecur", "sequelae": "resolve",
+    "stop": "continue", "reduce": "continue", "continue": "stop", "restart": "stop", "resolve": "persist",
+    "improve": "persist", "persist": "resolve", "recur": "norecur", "sequelae": "resolve",
 }  # fmt: skip
+_NAMED_ONLY = {"abate": "resolve", "lessen": "improve", "linger": "persist", "return": "recur"}
+"""Words that tell an event only of a reaction, a sign or a function named beside them ("the bleeding stopped")."""
+_CUED = _DRUG_EVENTS | _REACTION_EVENTS | {"once", *_NAMED_ONLY}
 
 _MOST_CUES = 80
 """Event cues of one sentence that are looked at: what has more is no sentence, and reading it must stay linear."""
 _NEAR = 120
 _APART_REACH = 30
+_BESIDE = 40
+_RIGHT_BEFORE = 15
 _LONGEST_NAME = 4
 _SOON = 3
 """Sentences within which the result of a re-exposure is told."""
@@ -83,6 +89,41 @@ _NOT_DONE = re.compile(
     r"(?:not|never|refused|declined|contraindicated|avoided|discouraged|unethical|considered|advised against|too)\b",
     re.IGNORECASE,
 )
+_NEVER = re.compile(
+    r"\b(?:not|never|refused|declined|contraindicated|avoided|discouraged|unethical|against)$", re.IGNORECASE
+)
+_PATIENT = re.compile(
+    r"\b(?:he|she|they|(?<!other )(?:patients?|child(?:ren)?|boys?|girls?|m[ae]n|wom[ae]n|infants?|bab(?:y|ies)|newborns?|"
+    r"neonates?|lady|gentleman)|(?:all|both|each|none) of them)"
+    r"\s+(?:(?:had|has|have|was|were|also|then|soon|made|a|\w+ly)\s+){0,4}$",
+    re.IGNORECASE,
+)
+_ONE_DOSE = re.compile(
+    r"(?:\s+[\w./%-]+){0,4}?\s+(?:dose|injection|infusion|bolus|tablet|capsule|pill|shot|vial|administration|application)\b",
+    re.IGNORECASE,
+)
+_REMAINS = re.compile(r"\s*(?:$|[.;,)]|despite\b|even\b|for (?:\d|several|many|months|years|weeks))", re.IGNORECASE)
+_TO = re.compile(r"\s+(?:to|home|for|because)\b", re.IGNORECASE)
+_OTHER = re.compile(r"\b(?:other|another|alternative|different|new|additional)\s+$", re.IGNORECASE)
+_ADVERB = re.compile(r"\s(?:(?:then|also|finally|soon|eventually|had|has|have|\w+ly)\s)?")
+_DEATH = re.compile(r"died|death|expired|passed|succumbed", re.IGNORECASE)
+_EARLIER = re.compile(
+    r"\b(?:(?:years?|decades?) (?:ago|earlier|previously|before)|in the past|childhood|"
+    r"(?:previous|earlier|prior) (?:episodes?|exposures?|occasions?|attacks?))\b",
+    re.IGNORECASE,
+)
+_LONG_AFTER_DEATH = re.compile(
+    r"\b(?:months?|years?)\s+(?:later|thereafter|afterwards?|(?:after|from|post) (?:(?:the|his|her|initial|first)\s+)*"
+    r"(?:diagnos|surg|operation|transplant|discharge|resection))",
+    re.IGNORECASE,
+)
+_PROGRESS = re.compile(r"\bprogress(?:ion|ive|ed|ing)?\b(?! supranuclear| multifocal)", re.IGNORECASE)
+_TOGETHER = re.compile(
+    r"\b(?:after|following|with|upon|on|by|through)\b(?:(?!\b(?:was|were|is|are|had|has|which|who|that)\b)[^.;]){0,140}"
+    r"(?:,|\band\b)\s*(?:(?:the|prompt|immediate|complete|early|timely|subsequent|by|with|after|following)\s+){0,2}$",
+    re.IGNORECASE,
+)
+_NOUN = re.compile(r"(?:dis)?\w+(?:tion|wal|sion|ing|page|ment|nuance|chalange|challenge)\b", re.IGNORECASE)
 _NEGATION_GAP = re.compile(
     r"(?:\s+(?:any|further|significant|clinical|clear|substantial|marked|apparent|evidence of|signs? of|yet|been|"
     r"be|have|has|had|noticeable|other|recent|the|his|her|to|in|major|immediate|definite|real|obvious|subsequent|"
@@ -143,6 +184,8 @@ class Event:
     """Is it told as something that did not help ("despite withdrawal")?"""
     deliberate: bool = False
     """Is a re-exposure a test, or made long after?"""
+    distant: bool = False
+    """Is it told of another time: an episode of the past, or a death long after?"""
 
     @property
     def span(self) -> tuple[int, int]:
@@ -191,7 +234,7 @@ def _underlying(sentences: Sequence[Sentence]) -> frozenset[str]:
 def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
     """The cues of a sentence that tell an event, with negations applied; the longest of those that overlap."""
     idle = sentence.cued("idle")
-    every = (cue for cue in sentence.cues if cue.kind.partition(":")[0] in _DRUG_EVENTS | _REACTION_EVENTS)
+    every = (cue for cue in sentence.cues if cue.kind.partition(":")[0] in _CUED)
     events = list(islice(every, _MOST_CUES))
     disorders = sentence.of("disorder")
     for cue in events:
@@ -204,13 +247,42 @@ def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
             continue
         if _HYPOTHETICAL.search(text, max(sentence.start, cue.start - 50), cue.start):
             continue
-        if family == "restart" and _NOT_DONE.search(text[cue.end : min(cue.end + 80, sentence.end)]):
+        if family == "once":
+            if not _ONE_DOSE.match(text, cue.end, sentence.end):
+                continue
+            family = "single"
+        if family in _NAMED_ONLY:
+            if not _names(text, sentence, cue, side):
+                continue
+            family = _NAMED_ONLY[family]
+        refused = _NOT_DONE.search(text[cue.end : min(cue.end + 80, sentence.end)]) if family == "restart" else None
+        if refused is not None and not _NEVER.search(refused[0]):
             continue
-        if _negated(text, sentence, cue):
+        if refused is not None or _negated(text, sentence, cue):
             if family not in _NEGATED:
                 continue
             family = _NEGATED[family]
         yield _Raw(family, side, cue)
+
+
+def _names(text: str, sentence: Sentence, cue: Cue, side: str) -> bool:
+    """Does a reaction, a sign or a function of the body stand right beside a cue that tells nothing without one?"""
+    words = sentence.cued("sign", "function") if cue.kind.startswith("return") else sentence.cued("sign")
+    if side == "after":
+        beside: list[Cue | Found] = [*sentence.found, *words]
+        first = min((one for one in beside if one.start >= cue.end), key=lambda one: one.start, default=None)
+        near = first is not None and first.start - cue.end <= _BESIDE and _one_clause(text, cue.end, first.start)
+    else:
+        beside = [*sentence.found, *words, *sentence.cued("generic")]
+        first = max((one for one in beside if one.end <= cue.start), key=lambda one: one.end, default=None)
+        near = first is not None and cue.start - first.end <= _BESIDE and _one_clause(text, first.end, cue.start)
+        if cue.kind.startswith("linger") and not _REMAINS.match(text, cue.end, sentence.end):
+            return False
+        if cue.kind.startswith("return") and _TO.match(text, cue.end):
+            return False
+    if first is None or not near:
+        return False
+    return first.semantic == "disorder" if isinstance(first, Found) else not first.kind.startswith("generic")
 
 
 def _rules(other: Cue, family: str) -> bool:
@@ -257,8 +329,15 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) ->
     if kind == "start" and _AGAIN.match(text, max(sentence.start, cue.start - 12), min(cue.end + 60, sentence.end)):
         kind = "restart"
     if kind in _DRUG_EVENTS:
+        if kind in ("stop", "reduce", "increase", "continue") and _of_reaction(text, sentence, cue):
+            return None
+        if kind == "continue" and side == "after":
+            if not _OBJECT.match(text, cue.end):
+                side = "before"
+            elif any(0 <= one.start - cue.end <= _BESIDE for one in sentence.of("disorder")):
+                return None
         drugs = _drugs(text, sentence, cue, side)
-        if kind == "continue" and side == "after" and not _OBJECT.match(text, cue.end):
+        if kind == "continue" and side == "before" and cue.kind.endswith("after") and not drugs:
             return None
         if drugs is None or (not drugs and kind in _NEEDS_OBJECT and not _refers(text, sentence, cue, side)):
             return None
@@ -298,7 +377,24 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) ->
     if kind == "recur" and any(m.key in disorders and m.assertion == "negated" for m in sentence.of("disorder")):
         kind = "norecur"
     underlying = underlying or _of_disease(text, sentence, cue, kind, reach=12 if disorders else 30)
-    return Event(kind, sentence.index, cue.start, cue.end, drugs, disorders, (), cue.start, underlying)
+    distant = _distant(text, sentence, cue, kind)
+    return Event(kind, sentence.index, cue.start, cue.end, drugs, disorders, (), cue.start, underlying, distant=distant)
+
+
+def _of_reaction(text: str, sentence: Sentence, cue: Cue) -> bool:
+    """Does a reaction or a sign right before a verb that mostly tells of drugs show that it tells of the reaction?"""
+    signs = [*sentence.of("disorder"), *sentence.cued("sign")]
+    return any(
+        0 < cue.start - one.end <= _RIGHT_BEFORE and _ADVERB.fullmatch(text, one.end, cue.start) for one in signs
+    )
+
+
+def _distant(text: str, sentence: Sentence, cue: Cue, kind: str) -> bool:
+    """Is an event one of an episode of the past, or a death long after the reaction?"""
+    if kind == "fatal":
+        around = text[max(sentence.start, cue.start - 50) : min(cue.end + 50, sentence.end)]
+        return _DEATH.match(text, cue.start) is not None and _LONG_AFTER_DEATH.search(around) is not None
+    return kind in _BETTER and _EARLIER.search(text, max(sentence.start, cue.start - 150), cue.start) is not None
 
 
 def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...] | None:
@@ -313,8 +409,19 @@ def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...
     if apart is not None and _gap(apart, cue) <= min(at_large, named, _APART_REACH):
         return None
     if generic is not None and at_large <= named and not _touches(text, generic, chosen):
-        return ()
+        chosen = [one for one in mentions if not _covers(generic, one) and _touches(text, generic, [one])]
+    elif chosen and all(_is_class(one) and _other(text, sentence, one) for one in chosen):
+        return None
     return tuple(dict.fromkeys(one.key for one in chosen))
+
+
+def _is_class(one: Found) -> bool:
+    return one.entry is not None and one.entry.kind == "class"
+
+
+def _other(text: str, sentence: Sentence, one: Found) -> bool:
+    """Is a class of drugs named only for its other members ("other antibiotics")?"""
+    return bool(_OTHER.search(text, max(sentence.start, one.start - 15), one.start))
 
 
 def _spared(text: str, sentence: Sentence, one: Found) -> bool:
@@ -346,7 +453,7 @@ def _touches(text: str, generic: Cue, chosen: Sequence[Found]) -> bool:
 
 def _covers(generic: Cue, name: Found) -> bool:
     """Does a general word make up all of a mention that is no single drug ("the antihypertensive drugs")?"""
-    special = name.entry is not None and name.entry.kind != "class"
+    special = name.entry is not None and not _is_class(name)
     return generic.start <= name.start and name.end <= generic.end and not special
 
 
@@ -418,6 +525,12 @@ def _disorders(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str,
     around = [one.key for one in mentions if _holds(one, cue)]
     if around:
         return tuple(around[:1])
+    if (
+        side != "after"
+        and not _governs(text, cue)
+        and _PATIENT.search(text, max(sentence.start, cue.start - 60), cue.start)
+    ):
+        return ()  # the patient, not what was named last
     after = _members(text, cue, mentions, backward=False)
     before = _members(text, cue, mentions, backward=True)
     if side == "after":
@@ -455,7 +568,10 @@ def _of_disease(text: str, sentence: Sentence, cue: Cue, kind: str, reach: int) 
     words = sentence.cued("disease")
     if kind == "fatal":
         cause = _CAUSE_OF_DEATH.match(text, cue.start, min(cue.end + 60, sentence.end))
-        return cause is not None and any(0 <= one.start - cause.end() <= 40 for one in words)
+        if cause is None:
+            lead = [one for one in words if 0 <= cue.start - one.end <= 60]
+            return bool(lead) and _PROGRESS.search(text, max(sentence.start, cue.start - 100), cue.start) is not None
+        return any(0 <= one.start - cause.end() <= 40 for one in words)
     if any(0 <= cue.start - one.end <= reach and _one_clause(text, one.end, cue.start) for one in words):
         return True
     return _governs(text, cue) and any(0 <= one.start - cue.end <= 25 for one in words)
@@ -483,7 +599,8 @@ def _ordered(text: str, sentence: Sentence, told: Sequence[Event]) -> list[Event
             continue
         last = result[earlier[-1]]
         lead = text[last.end : event.start]
-        if not (_SUBORDINATE.search(lead) or _SUBORDINATING.match(text, event.start) or event.despite):
+        told_after = _SUBORDINATE.search(lead) or _SUBORDINATING.match(text, event.start) or event.despite
+        if not told_after and not (_NOUN.match(text, event.start) and _TOGETHER.search(lead)):
             continue
         if _UNTIL.search(lead) and last.kind in _WORSE:
             result[earlier[-1]] = replace(last, kind="improve", when=event.start + 0.5)
@@ -517,20 +634,32 @@ def course(
     count.
     """
     result = Course()
+    drug = _covering(drug)
     names = (e.start for e in story if e.kind in ("named", "headline") and set(e.drugs) & set(drug))
     first = min(names, default=-1)
     happened = [e for e in story if e.kind in _DRUG_EVENTS and _to_drug(e, drug, first)]
     course_of_it = [e for e in story if e.kind in _REACTION_EVENTS and _about(e, reaction, others)]
-    begin = _begin(story, reaction)
+    first_sign = _first_sign(story, reaction)
+    begin = first_sign.when if first_sign else -1.0
     ends = [e for e in happened if e.kind in ("stop", "switch", "reduce")]
-    ends = [e for e in ends if e.when >= begin] or ends
+    ends = [e for e in ends if e.when >= begin or (first_sign and e.sentence == first_sign.sentence)] or ends
     restarts = _restarts(happened, ends, course_of_it, drug)
-    taken = {e.sentence for e in story if set(e.drugs) & set(drug)}
+    taken = {e.sentence for e in story if _concerns(e, drug)}
     _rechallenge(result, ends, restarts, happened, course_of_it, taken)
     _dechallenge(result, ends, restarts, course_of_it, story, drug)
     resumed = _restarts(happened, ends, [e for e in story if e.kind in _REACTION_EVENTS], drug)
     _action(result, ends, resumed, happened, taken, begin, *outcome(story, reaction, others))
     return result
+
+
+def _covering(drug: Collection[str]) -> frozenset[str]:
+    """The names that stand for a drug: its own, and those of the classes it belongs to."""
+    return frozenset(drug).union(*(drug_groups.classes_of(key) for key in drug))
+
+
+def _concerns(event: Event, drug: Collection[str]) -> bool:
+    """Is a drug among those of an event, alone or in a combination product?"""
+    return any(key in drug or any(part in drug for part in key.split("/")) for key in event.drugs)
 
 
 def _restarts(
@@ -553,7 +682,7 @@ def _dechallenge(
     """Did the reaction abate after stop or reduction, before any re-exposure? (ICH E2B(R3) G.k.9.i.)"""
     for end in ends:
         until = next((r.when for r in restarts if r.when > end.when), float("inf"))
-        window = [e for e in course_of_it if end.when <= e.when < until and e.kind in _ENDS]
+        window = [e for e in course_of_it if end.when <= e.when < until and e.kind in _ENDS and not e.distant]
         better = next((e for e in window if e.kind in _BETTER or e.kind == "norecur"), None)
         worse = next((e for e in window if e.kind in _WORSE), None)
         if better is not None and not (
@@ -590,7 +719,14 @@ def _rechallenge(
             e for e in course_of_it
             if e.when >= again.when and e.sentence <= again.sentence + _SOON
         ]  # fmt: skip
-        came_back = next((e for e in after if e.kind in ("recur", "worsen", "repeat")), None)
+        came_back = next(
+            (
+                e for e in after
+                if e.kind in ("recur", "worsen", "repeat")
+                or (e.kind == "onset" and e.disorders and e.sentence == again.sentence and not e.underlying)
+            ),
+            None,
+        )  # fmt: skip
         if came_back is not None:
             result.rechallenge, result.rechallenge_evidence = "positive", _spans(again, came_back)
             return
@@ -629,6 +765,8 @@ def _action(
     again = next((e for e in restarts if stop is not None or e.kind == "restart"), None)
     if stop is not None or again is not None:
         resumed = again is not None and (stop is None or stop.when < again.when) and not again.deliberate
+        if again is not None and any(e.kind in ("stop", "switch") and e.when > again.when for e in ends):
+            resumed = False  # and stopped again
         result.action = "interrupted" if resumed else "withdrawn"
         result.action_evidence = _spans(*(e for e in (stop, again if resumed else None) if e is not None))
         if stop is None and result.rechallenge == "positive" and result.dechallenge == "unknown":
@@ -650,7 +788,7 @@ def _action(
 def _to_drug(event: Event, drug: Collection[str], first: int) -> bool:
     """Does an event happen to this drug? Without a named one, to those that the story has named by then."""
     if event.drugs:
-        return bool(set(event.drugs) & set(drug))
+        return _concerns(event, drug)
     if set(event.instead) & set(drug):
         return False
     return first <= event.end
@@ -663,17 +801,14 @@ def _about(event: Event, reaction: Collection[str], others: Collection[str]) -> 
     return not event.underlying and not set(event.disorders) & set(others)
 
 
-def _begin(story: Sequence[Event], reaction: Collection[str]) -> float:
+def _first_sign(story: Sequence[Event], reaction: Collection[str]) -> Event | None:
     """Where the story comes to the reaction: it is named, or something sets in after a drug was named."""
-    named = min((e.when for e in story if e.kind == "named" and set(e.disorders) & set(reaction)), default=None)
-    drug = min((e.when for e in story if e.kind in ("named", "headline") and e.drugs), default=None)
+    named = next((e for e in story if e.kind == "named" and set(e.disorders) & set(reaction)), None)
+    drug = next((e for e in story if e.kind in ("named", "headline") and e.drugs), None)
     if named is None or drug is None:
-        return -1.0
-    onset = min(
-        (e.when for e in story if e.kind == "onset" and e.when > drug and e.disorders and not e.underlying),
-        default=named,
-    )
-    return min(named, onset)
+        return None
+    onset = (e for e in story if e.kind == "onset" and e.when > drug.when and e.disorders and not e.underlying)
+    return min((named, next(onset, named)), key=lambda e: e.when)
 
 
 def outcome(story: Sequence[Event], reaction: Collection[str], others: Collection[str]) -> tuple[Outcome, Evidence]:
@@ -681,7 +816,8 @@ def outcome(story: Sequence[Event], reaction: Collection[str], others: Collectio
 
     ``others`` are the keys of the other reactions: what happens to those alone does not count.
     """
-    begin = _begin(story, reaction)
+    first_sign = _first_sign(story, reaction)
+    begin = first_sign.when if first_sign else -1.0
     state: Outcome = "unknown"
     by_name = False
     evidence: Evidence = []
@@ -690,6 +826,10 @@ def outcome(story: Sequence[Event], reaction: Collection[str], others: Collectio
             continue
         named = bool(set(event.disorders) & set(reaction))
         if event.when < begin and not named:
+            continue
+        if event.distant and not (event.kind == "fatal" and state == "not_recovered"):
+            continue
+        if event.kind == "norecur" and event.disorders and not named:
             continue
         following = _after(
             "unknown" if named and not by_name and event.kind != "discharge" else state, event.kind, named

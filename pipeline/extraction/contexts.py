@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.extraction import segment, tagger
+from pipeline.extraction import tagger
 from pipeline.extraction.document import Document, Found, Semantic, Sentence
 from pipeline.records import Span
 
@@ -42,7 +42,7 @@ def odds(document: Document, sentence: Sentence) -> list[tuple[Found, float]]:
 
 def described(document: Document, sentence: Sentence) -> Iterator[tuple[Found, list[str], list[str]]]:
     """Each mention with the features of its sentence (one list, shared) and its own."""
-    tokens = segment.tokens(document.text, *sentence.span)
+    tokens = sentence.tokens
     if len(tokens) > _LONGEST_SENTENCE:
         return
     masked, places = _masked(document.text, tokens, sentence.found)

@@ -134,6 +134,7 @@ _DASHES = {ord(c): "-" for c in "\u2010\u2011\u2012\u2013\u2014\u2212"}
 _QUOTES = {ord(c): "'" for c in "\u2018\u2019\u02bc"}
 _LENGTHENING = {ord("İ"): "i"}
 _FOLD = _SPACES | _DASHES | _QUOTES | _LENGTHENING
+_FOLDED = re.compile(f"[{re.escape(''.join(map(chr, _FOLD)))}]")
 
 
 def fold(text: str) -> str:
@@ -141,10 +142,15 @@ def fold(text: str) -> str:
 
     Code points whose lower-case form is longer keep their length, so offsets stay valid.
     """
-    folded = text.translate(_FOLD).lower()
+    plain = text.translate(_FOLD) if text.isascii() else _FOLDED.sub(_fold_one, text)
+    folded = plain.lower()
     if len(folded) == len(text):
         return folded
-    return "".join(c if len(c.lower()) != 1 else c.lower() for c in text.translate(_FOLD))
+    return "".join(c if len(c.lower()) != 1 else c.lower() for c in plain)
+
+
+def _fold_one(match: re.Match[str]) -> str:
+    return _FOLD[ord(match[0])]
 
 
 _FILES = (

@@ -18,7 +18,7 @@ references and other text that states no facts."""
 
 _APART: frozenset[SectionKind] = frozenset({"references", "furniture", "methods"})
 _CITATION = re.compile(
-    r"\bet al\b|\[\d+(?:[,–-]\s?\d+)*\]|(?<=[a-z)])[.,]?\d{1,2}(?:[,–-]\d{1,2})*(?=[\s.;,]|$)|\(\d{4}\)"
+    r"\bet al\b|\[\d+(?:[,–-]\s?\d+)*\]|(?:(?<=[a-z]{3})|(?<=\)))[.,]?\d{1,2}(?:[,–-]\d{1,2})*(?=[\s.;,]|$)|\(\d{4}\)"
 )
 _SHARE = re.compile(
     r"\d\s?(?:%|per ?cent)(?:\s?[~–-]\s?\d+\s?%)? (?:of|in) "
@@ -30,7 +30,10 @@ _PERSON = re.compile(
     r"|\byears? old\b|\baged? (?:of )?\d|\b\d\d?[\s-]?(?:yo|y/o)\b",
     re.IGNORECASE,
 )
+_PLURALS = ("patients", "cases", "subjects", "children", "men", "individuals", "adults", "users")
 _PLURAL = re.compile(r"\b(?:patients|cases|subjects|children|women|men|individuals|adults|users)\b", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+# Most sentences hold nothing that these patterns could match; that is found out much faster than by matching them.
 
 # How much one cue says for its zone; a citation or a share of patients says it is not this case.
 _WEIGHTS = {"case.strong": 2.0, "case": 1.0, "literature.strong": 2.0, "general": 1.5, "summary": 2.0}
@@ -75,7 +78,7 @@ def zones(
                 else "case"
             )
             previous_kind = kind
-        if kind in _APART:
+        if kind in _APART or (inside and text[start:end] == sections[section_index].title):
             found.append("apart")
             continue
         if kind == "title":
@@ -96,14 +99,16 @@ def _zone(sentence: str, kind: SectionKind, cues: Sequence[Cue], last: Zone) -> 
     prior = _PRIOR.get(kind, (0.0, 0.0, 0.0))
     told = any(cue.kind in _TOLD for cue in cues)
     case = weight["case.strong"] + (_TOLD_WEIGHT if told else 0.0) + weight["case"] + prior[0]
-    if _PERSON.search(sentence):
+    low = sentence.lower()
+    numbers = _DIGIT.search(sentence) is not None
+    if (numbers or "old" in low) and _PERSON.search(sentence):
         case += _PERSON_WEIGHT
     literature = weight["literature.strong"] + prior[1]
-    if _CITATION.search(sentence):
+    if (numbers or "et al" in low) and _CITATION.search(sentence):
         literature += _CITATION_WEIGHT
-    if _SHARE.search(sentence):
+    if numbers and _SHARE.search(sentence):
         literature += _SHARE_WEIGHT
-    if _PLURAL.search(sentence):
+    if any(map(low.__contains__, _PLURALS)) and _PLURAL.search(sentence):
         literature += _PLURAL_WEIGHT
     general = weight["general"] + prior[2]
     if last == "case":

@@ -93,8 +93,8 @@ _NEVER = re.compile(
     r"\b(?:not|never|refused|declined|contraindicated|avoided|discouraged|unethical|against)$", re.IGNORECASE
 )
 _PATIENT = re.compile(
-    r"\b(?:he|she|they|(?<!other )(?:patients?|child(?:ren)?|boys?|girls?|m[ae]n|wom[ae]n|infants?|bab(?:y|ies)|newborns?|"
-    r"neonates?|lady|gentleman)|(?:all|both|each|none) of them)"
+    r"\b(?:he|she|they|(?<!other )(?:patients?|child(?:ren)?|boys?|girls?|m[ae]n|wom[ae]n|infants?|bab(?:y|ies)|"
+    r"newborns?|neonates?|lady|gentleman)|(?:all|both|each|none) of them)"
     r"\s+(?:(?:had|has|have|was|were|also|then|soon|made|a|\w+ly)\s+){0,4}$",
     re.IGNORECASE,
 )
@@ -104,6 +104,12 @@ _ONE_DOSE = re.compile(
 )
 _REMAINS = re.compile(r"\s*(?:$|[.;,)]|despite\b|even\b|for (?:\d|several|many|months|years|weeks))", re.IGNORECASE)
 _TO = re.compile(r"\s+(?:to|home|for|because)\b", re.IGNORECASE)
+_AMOUNT = re.compile(
+    r"count|level|platelet|h(?:a)?emoglobin|pressure|phils?\b|leu[ck]o|\brate|saturation|output|function|acuity|sodium|"
+    r"potassium|weight",
+    re.IGNORECASE,
+)
+"""What is ill when it falls."""
 _OTHER = re.compile(r"\b(?:other|another|alternative|different|new|additional)\s+$", re.IGNORECASE)
 _ADVERB = re.compile(r"\s(?:(?:then|also|finally|soon|eventually|had|has|have|\w+ly)\s)?")
 _DEATH = re.compile(r"died|death|expired|passed|succumbed", re.IGNORECASE)
@@ -246,7 +252,9 @@ def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
             continue
         if family != "restart" and any(_holds(other, cue) and _rules(other, family) for other in events):
             continue
-        if any(_holds(one, cue) and _part_of_name(text, one, cue, family) for one in disorders):
+        if not (family in _NAMED_ONLY and side == "after") and any(
+            _holds(one, cue) and _part_of_name(text, one, cue, family) for one in disorders
+        ):
             continue
         if _HYPOTHETICAL.search(text, max(sentence.start, cue.start - 50), cue.start):
             continue
@@ -255,7 +263,7 @@ def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
                 continue
             family = "single"
         if family in _NAMED_ONLY:
-            if not _names(text, sentence, cue, side):
+            if not _names(text, sentence, cue, family, side):
                 continue
             family = _NAMED_ONLY[family]
         refused = _NOT_DONE.search(text[cue.end : min(cue.end + 80, sentence.end)]) if family == "restart" else None
@@ -268,29 +276,40 @@ def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
         yield _Raw(family, side, cue)
 
 
-def _names(text: str, sentence: Sentence, cue: Cue, side: str) -> bool:
+def _names(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> bool:
     """Does a reaction, a sign or a function of the body stand right beside a cue that tells nothing without one?"""
-    words = sentence.cued("sign", "function") if cue.kind.startswith("return") else sentence.cued("sign")
+    words = [*sentence.cued("sign"), *(sentence.cued("function") if family == "return" else [])]
     if side == "after":
-        beside: list[Cue | Found] = [*sentence.found, *words]
-        first = min((one for one in beside if one.start >= cue.end), key=lambda one: one.start, default=None)
-        near = first is not None and first.start - cue.end <= _BESIDE and _one_clause(text, cue.end, first.start)
+        if any(_holds(one, cue) and one.end > cue.end for one in sentence.of("disorder")):
+            return True
+        ahead = [(one.start, one.end, one) for one in (*sentence.found, *words) if one.start >= cue.end]
+        start, end, first = min(ahead, key=lambda one: one[0], default=(0, 0, None))
+        near = start - cue.end <= _BESIDE and _one_clause(text, cue.end, start)
     else:
-        beside = [*sentence.found, *words, *sentence.cued("generic")]
-        first = max((one for one in beside if one.end <= cue.start), key=lambda one: one.end, default=None)
-        near = first is not None and cue.start - first.end <= _BESIDE and _one_clause(text, first.end, cue.start)
-        if cue.kind.startswith("linger") and not _REMAINS.match(text, cue.end, sentence.end):
-            return False
-        if cue.kind.startswith("return") and _TO.match(text, cue.end):
+        behind = [
+            (one.start, one.end, one) for one in (*sentence.found, *words, *sentence.cued("generic"))
+            if one.end <= cue.start
+        ]  # fmt: skip
+        start, end, first = max(behind, key=lambda one: one[1], default=(0, 0, None))
+        near = cue.start - end <= _BESIDE and _one_clause(text, end, cue.start)
+        if (family == "linger" and not _REMAINS.match(text, cue.end, sentence.end)) or (
+            family == "return" and _TO.match(text, cue.end)
+        ):
             return False
     if first is None or not near:
         return False
-    return first.semantic == "disorder" if isinstance(first, Found) else not first.kind.startswith("generic")
+    if isinstance(first, Cue):
+        return not first.kind.startswith("generic")
+    return first.semantic == "disorder" and not (
+        family == "lessen" and _AMOUNT.search(text, start, max(end, cue.start))
+    )
 
 
 def _rules(other: Cue, family: str) -> bool:
     """Does a longer cue rule out what a shorter one in it says ("without discontinuation")?"""
     kind = other.kind.partition(":")[0]
+    if family == "return" and kind == "onset":
+        return False  # "returned with rechallenge"
     return (kind in _DRUG_EVENTS) == (family in _DRUG_EVENTS) or kind in ("fatal", "tolerated", "norecur", "persist")
 
 
@@ -316,6 +335,10 @@ def _negated(text: str, sentence: Sentence, cue: Cue) -> bool:
             listed = cue.kind.startswith("sequelae") and not re.search("[.;,]", text[other.end : cue.start])
             if 0 <= gap <= _NEGATION_REACH and (listed or _NEGATION_GAP.fullmatch(text, other.end, cue.start)):
                 return True
+            if cue.kind.startswith("restart") and any(
+                (other.end, cue.start) == (one.start - 1, one.end + 1) for one in sentence.of("drug")
+            ):
+                return True  # "no imatinib rechallenge"
             if other.start < cue.start < other.end:
                 return True
         elif other.kind == "negated:backward" and 0 <= other.start - cue.end <= 3:
@@ -536,6 +559,8 @@ def _disorders(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str,
         return ()  # the patient, not what was named last
     after = _members(text, cue, mentions, backward=False)
     before = _members(text, cue, mentions, backward=True)
+    if before and any(before[0].end + 1 < one.start and one.end <= cue.start for one in sentence.cued("sign")):
+        before = []  # "despite better vision, the other findings remained"
     if side == "after":
         chosen = after
     elif side == "before":
@@ -596,20 +621,29 @@ def _ordered(text: str, sentence: Sentence, told: Sequence[Event]) -> list[Event
         earlier = [
             number for number, other in enumerate(result)
             if other.kind in _REACTION_EVENTS and other.kind != "onset" and other.start < event.start
-            and not _CONSEQUENCE.search(text, other.end, event.start)
+            and (not _CONSEQUENCE.search(text, other.end, event.start) or _together(text, other, event))
         ]  # fmt: skip
         if not earlier or _BEFORE.search(text, max(sentence.start, event.start - 50), event.start):
             continue
         last = result[earlier[-1]]
         lead = text[last.end : event.start]
-        told_after = _SUBORDINATE.search(lead) or _SUBORDINATING.match(text, event.start) or event.despite
-        if not told_after and not (_NOUN.match(text, event.start) and _TOGETHER.search(lead)):
+        if not (
+            _SUBORDINATE.search(lead)
+            or _SUBORDINATING.match(text, event.start)
+            or event.despite
+            or _together(text, last, event)
+        ):
             continue
         if _UNTIL.search(lead) and last.kind in _WORSE:
             result[earlier[-1]] = replace(last, kind="improve", when=event.start + 0.5)
             continue
         result[index] = replace(event, when=min(result[n].when for n in earlier[-1:]) - 0.5)
     return result
+
+
+def _together(text: str, told: Event, event: Event) -> bool:
+    """Is an event the last of several that another followed ("resolved with rest, fluids, and withdrawal of X")?"""
+    return _NOUN.match(text, event.start) is not None and _TOGETHER.search(text, told.end, event.start) is not None
 
 
 # --- what follows -----------------------------------------------------------------------------------------------------

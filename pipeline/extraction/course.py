@@ -33,9 +33,18 @@ _NEGATED = {  # what an event becomes under a negation; the others then say noth
     "stop": "continue", "reduce": "continue", "continue": "stop", "restart": "stop", "resolve": "persist",
     "improve": "persist", "persist": "resolve", "recur": "norecur", "sequelae": "resolve",
 }  # fmt: skip
-_NAMED_ONLY = {"abate": "resolve", "lessen": "improve", "linger": "persist", "return": "recur"}
-"""Words that tell an event only of a reaction, a sign or a function named beside them ("the bleeding stopped")."""
-_CUED = _DRUG_EVENTS | _REACTION_EVENTS | {"once", *_NAMED_ONLY}
+_NAMED_ONLY = {  # words that tell an event only of what is named beside them ("the bleeding stopped"): event, of what
+    "abate": ("resolve", ("sign",)),
+    "lessen": ("improve", ("sign", "elevated")),
+    "rise": ("improve", ("lowered", "function")),
+    "linger": ("persist", ("sign",)),
+    "grow": ("worsen", ("sign",)),
+    "return": ("recur", ("sign", "function")),
+    "cease": ("norecur", ("sign",)),
+}
+_CONDITIONAL = frozenset({"once", "normal", "proved", "disproved", *_NAMED_ONLY})
+"""Families of cues that tell an event only in some surroundings."""
+_CUED = _DRUG_EVENTS | _REACTION_EVENTS | _CONDITIONAL
 
 _MOST_CUES = 80
 """Event cues of one sentence that are looked at: what has more is no sentence, and reading it must stay linear."""
@@ -56,13 +65,14 @@ _PASSIVE = re.compile(r"\b(?:was|were|been|being|is|are|be)\b[^,;.]{0,25}$", re.
 _OF = re.compile(r"\s*(?:of|with|by|,|\()?\s*")
 _TRANSITIVE = re.compile(r"\s+(?:of|in|from|to|the|his|her|their|both|all|any)\b", re.IGNORECASE)
 _SUBORDINATE = re.compile(
-    r"\b(?:(?:after|following|upon|once|when|whenever|since|as soon as|despite|in spite of|notwithstanding|because of|"
+    r"\b(?:followed (?!by)[^,;.]{0,30}|(?:after|following|upon|once|when|whenever|since|as soon as|despite|"
+    r"in spite of|notwithstanding|because of|"
     r"due to|until|till|each time|every time|even after|even though|although|"
     r"(?:days?|hours?|h|weeks?|months?|minutes?) (?:of|post|from|off))\b[^,;.]{0,60}"
     r"|(?:with|by|on|under|during|through)\b(?:(?!\band\b)[^,;.]){0,60})$",
     re.IGNORECASE,
 )
-_SUBORDINATING = re.compile(r"(?:after|while|once|upon|when|under|despite|during|following)\b", re.IGNORECASE)
+_SUBORDINATING = re.compile(r"(?:off|after|while|once|upon|when|under|despite|during|following)\b", re.IGNORECASE)
 _EXCEPT = re.compile(
     r"\b(?:except(?: for)?|excluding|other than|apart from|aside from|save)\s+(?:the\s+)?$", re.IGNORECASE
 )
@@ -102,7 +112,19 @@ _ONE_DOSE = re.compile(
     r"(?:\s+[\w./%-]+){0,4}?\s+(?:dose|injection|infusion|bolus|tablet|capsule|pill|shot|vial|administration|application)\b",
     re.IGNORECASE,
 )
-_REMAINS = re.compile(r"\s*(?:$|[.;,)]|despite\b|even\b|for (?:\d|several|many|months|years|weeks))", re.IGNORECASE)
+_REMAINS = re.compile(
+    r"\s*(?:$|[.;,)]|despite\b|even\b|for (?:\d|several|many|months|years|weeks|two|three|four|five|six))",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"\b(?:and|but|then|only to)\s+(?:then\s+|\w+ly\s+)?$", re.IGNORECASE)
+_LATER = re.compile(
+    r"\b(?:later|follow-?up|repeat(?:ed)?|subsequent(?:ly)?|control|discharge|since|now|again|last visit|"
+    r"thereafter|off|(?:days?|weeks?|months?|years?) (?:after|of)|by (?:day|week|month)|"
+    r"after (?:\w+ )?(?:days?|weeks?|months?|years?))\b",
+    re.IGNORECASE,
+)
+_ONLY = re.compile(r"\bonly (?:an? )?(?:mild|slight|minimal|minor|faint|few|residual|partial)\b[^.;,]*$", re.IGNORECASE)
+_AFTERWARDS = re.compile(r"\s+(?:\w+\s+){1,4}?(?:after|despite|following|even)\b", re.IGNORECASE)
 _TO = re.compile(r"\s+(?:to|home|for|because)\b", re.IGNORECASE)
 _AMOUNT = re.compile(
     r"count|level|platelet|h(?:a)?emoglobin|pressure|phils?\b|leu[ck]o|\brate|saturation|output|function|acuity|sodium|"
@@ -110,7 +132,7 @@ _AMOUNT = re.compile(
     re.IGNORECASE,
 )
 """What is ill when it falls."""
-_OTHER = re.compile(r"\b(?:other|another|alternative|different|new|additional)\s+$", re.IGNORECASE)
+_OTHER = re.compile(r"\b(?:other|another|alternative|different|new|additional)\s+(?:oral\s+)?$", re.IGNORECASE)
 _ADVERB = re.compile(r"\s(?:(?:then|also|finally|soon|eventually|had|has|have|\w+ly)\s)?")
 _DEATH = re.compile(r"died|death|expired|passed|succumbed", re.IGNORECASE)
 _EARLIER = re.compile(
@@ -132,8 +154,8 @@ _TOGETHER = re.compile(
 _NOUN = re.compile(r"(?:dis)?\w+(?:tion|wal|sion|ing|page|ment|nuance|chalange|challenge)\b", re.IGNORECASE)
 _NEGATION_GAP = re.compile(
     r"(?:\s+(?:any|further|significant|clinical|clear|substantial|marked|apparent|evidence of|signs? of|yet|been|"
-    r"be|have|has|had|noticeable|other|recent|the|his|her|to|in|major|immediate|definite|real|obvious|subsequent|"
-    r"treatment|drug|dose|therapy|necessitated?|requir(?:e|ed|ing)|lead|led to|\w+ly))*\s*"
+    r"be|have|has|had|noticeable|other|recent|the|his|her|to|in|major|immediate|definite|real|obvious|subsequent|visual|functional|"
+    r"treatment|drug|dose|therapy|necessitated?|requir(?:e|ed|ing)|lead|led to|\w+ly|\w+ical))*\s*"
 )
 _NEITHER = re.compile(r"\b(?:neither|none|nor)\b[^.;]{0,80}$", re.IGNORECASE)
 _NEGATION_REACH = 40
@@ -158,6 +180,7 @@ _OBJECT = re.compile(
     r"(?!to\b|despite\b|until\b|for\b|after\b|in\b|at\b|over\b|and\b|with\b|without\b|during\b|as\b)\w",
     re.IGNORECASE,
 )
+_AT_LARGE = re.compile(r"(?:drug|treatment|therapy|medication)[ -]", re.IGNORECASE)
 _AGAIN = re.compile(r"[^,;.]*\b(?:again|once more|(?:a|the|for the) second time)\b", re.IGNORECASE)
 _LONG_AFTER = re.compile(r"\b(?:months?|years?)\s+(?:later|after|thereafter|afterwards?)\b", re.IGNORECASE)
 _RENEWED = re.compile(
@@ -248,7 +271,9 @@ def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
     disorders = sentence.of("disorder")
     for cue in events:
         family, _, side = cue.kind.partition(":")
-        if family not in ("tolerated", "norecur") and any(_holds(other, cue) for other in idle):
+        if family not in ("tolerated", "norecur") and any(
+            _holds(other, cue) and not _AFTERWARDS.match(text, other.end) for other in idle
+        ):
             continue
         if family != "restart" and any(_holds(other, cue) and _rules(other, family) for other in events):
             continue
@@ -262,53 +287,72 @@ def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
             if not _ONE_DOSE.match(text, cue.end, sentence.end):
                 continue
             family = "single"
-        if family in _NAMED_ONLY:
-            if not _names(text, sentence, cue, family, side):
+        elif family in _NAMED_ONLY:
+            meant = _named(text, sentence, cue, family, side)
+            if meant is None:
                 continue
-            family = _NAMED_ONLY[family]
+            family = meant
+        elif family == "normal":
+            if not _LATER.search(text, sentence.start, min(cue.end + _BESIDE, sentence.end)):
+                continue
+            family = "resolve"
+        elif family in ("proved", "disproved"):
+            if not any(_DELIBERATE.search(text, other.start, other.end) for other in sentence.cued("restart")):
+                continue
+            family = "recur" if family == "proved" else "norecur"
+        if family == "persist" and _ONLY.search(text, max(sentence.start, cue.start - 60), cue.start):
+            family = "improve"
         refused = _NOT_DONE.search(text[cue.end : min(cue.end + 80, sentence.end)]) if family == "restart" else None
         if refused is not None and not _NEVER.search(refused[0]):
             continue
-        if refused is not None or _negated(text, sentence, cue):
+        if refused is not None or (not cue.kind.startswith("cease") and _negated(text, sentence, cue)):
             if family not in _NEGATED:
                 continue
             family = _NEGATED[family]
         yield _Raw(family, side, cue)
 
 
-def _names(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> bool:
-    """Does a reaction, a sign or a function of the body stand right beside a cue that tells nothing without one?"""
-    words = [*sentence.cued("sign"), *(sentence.cued("function") if family == "return" else [])]
+def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> str | None:
+    """The event that a cue tells of the reaction, sign or function right beside it; ``None`` without one."""
+    kind, words = _NAMED_ONLY[family]
+    others = sentence.cued("sign", "function", "elevated", "lowered", "generic")
+    beside = [(one.start, one.end, one.kind.partition(":")[0]) for one in others]
+    beside += [
+        (one.start, one.end, str(one.semantic)) for one in sentence.found
+        if not any(other.start <= one.start and one.end <= other.end for other in others)
+    ]  # fmt: skip
     if side == "after":
-        if any(_holds(one, cue) and one.end > cue.end for one in sentence.of("disorder")):
-            return True
-        ahead = [(one.start, one.end, one) for one in (*sentence.found, *words) if one.start >= cue.end]
-        start, end, first = min(ahead, key=lambda one: one[0], default=(0, 0, None))
+        if family == "lessen" and any(_holds(one, cue) and one.end > cue.end for one in sentence.of("disorder")):
+            return kind
+        start, end, what = min((one for one in beside if one[0] >= cue.end), default=(1 << 30, 0, ""))
         near = start - cue.end <= _BESIDE and _one_clause(text, cue.end, start)
     else:
-        behind = [
-            (one.start, one.end, one) for one in (*sentence.found, *words, *sentence.cued("generic"))
-            if one.end <= cue.start
-        ]  # fmt: skip
-        start, end, first = max(behind, key=lambda one: one[1], default=(0, 0, None))
-        near = cue.start - end <= _BESIDE and _one_clause(text, end, cue.start)
-        if (family == "linger" and not _REMAINS.match(text, cue.end, sentence.end)) or (
-            family == "return" and _TO.match(text, cue.end)
-        ):
-            return False
-    if first is None or not near:
-        return False
-    if isinstance(first, Cue):
-        return not first.kind.startswith("generic")
-    return first.semantic == "disorder" and not (
-        family == "lessen" and _AMOUNT.search(text, start, max(end, cue.start))
-    )
+        goes_on = _GOES_ON.search(text, max(sentence.start, cue.start - 20), cue.start)
+        behind = [one for one in beside if one[1] <= cue.start and not (goes_on and one[2] in ("drug", "generic"))]
+        start, end, what = max(behind, key=lambda one: (one[1], one[2] != "disorder"), default=(0, -(1 << 30), ""))
+        near = cue.start - end <= (_NEAR if goes_on else _BESIDE) and (
+            goes_on is not None or _one_clause(text, end, cue.start)
+        )
+        if family == "linger" and not _REMAINS.match(text, cue.end, sentence.end):
+            return None
+        if family == "return" and what != "function" and _TO.match(text, cue.end):
+            return None
+        if family == "abate" and _PASSIVE.search(text, max(sentence.start, cue.start - 20), cue.start):
+            return None
+    if not near:
+        return None
+    if what == "disorder":
+        fallen = family == "lessen" and _AMOUNT.search(text, start, max(end, cue.start))
+        return None if fallen or family == "rise" else kind
+    if what not in words:
+        return None
+    return "resolve" if family == "return" and what == "function" else kind
 
 
 def _rules(other: Cue, family: str) -> bool:
     """Does a longer cue rule out what a shorter one in it says ("without discontinuation")?"""
     kind = other.kind.partition(":")[0]
-    if family == "return" and kind == "onset":
+    if kind in _CONDITIONAL or (family in _NAMED_ONLY and kind == "onset"):
         return False  # "returned with rechallenge"
     return (kind in _DRUG_EVENTS) == (family in _DRUG_EVENTS) or kind in ("fatal", "tolerated", "norecur", "persist")
 
@@ -369,7 +413,8 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) ->
             return None
         instead: tuple[str, ...] = ()
         if not drugs:
-            instead = tuple(one.key for one in sentence.of("drug") if _spared(text, sentence, one))
+            others = any(_all_others(text, sentence, one) for one in sentence.cued("generic"))
+            instead = tuple(one.key for one in sentence.of("drug") if others or _spared(text, sentence, one))
         if kind == "switch":
             rest = [
                 one.key
@@ -400,6 +445,13 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) ->
     underlying = bool(disorders) and all(key in before for key in disorders)
     if kind == "persist" and _RESOLVES.search(text, cue.start, cue.end) and _NOT_UNTIL.match(text, cue.end):
         kind = "resolve"
+    if cue.kind.startswith(("proved", "disproved")):
+        tests = [one for one in sentence.cued("restart") if _DELIBERATE.search(text, one.start, one.end)]
+        return Event(kind, sentence.index, cue.start, cue.end, when=max(cue.start, tests[0].end) + 0.5)
+    if kind == "repeat" and _EARLIER.search(text, cue.start, cue.end):
+        again = sentence.cued("recur") or sentence.cued("onset")
+        if not again or sentence.cued("tolerated", "norecur"):
+            return None
     if kind == "recur" and any(m.key in disorders and m.assertion == "negated" for m in sentence.of("disorder")):
         kind = "norecur"
     underlying = underlying or _of_disease(text, sentence, cue, kind, reach=12 if disorders else 30)
@@ -409,10 +461,8 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) ->
 
 def _of_reaction(text: str, sentence: Sentence, cue: Cue) -> bool:
     """Does a reaction or a sign right before a verb that mostly tells of drugs show that it tells of the reaction?"""
-    signs = [*sentence.of("disorder"), *sentence.cued("sign")]
-    return any(
-        0 < cue.start - one.end <= _RIGHT_BEFORE and _ADVERB.fullmatch(text, one.end, cue.start) for one in signs
-    )
+    ends = [*(one.end for one in sentence.of("disorder")), *(one.end for one in sentence.cued("sign"))]
+    return any(0 < cue.start - end <= _RIGHT_BEFORE and _ADVERB.fullmatch(text, end, cue.start) for end in ends)
 
 
 def _distant(text: str, sentence: Sentence, cue: Cue, kind: str) -> bool:
@@ -428,10 +478,21 @@ def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...
     mentions = [one for one in sentence.of("drug") if one.assertion != "family" and not _spared(text, sentence, one)]
     backward = _backward(text, sentence, cue, side, mentions)
     chosen = _members(text, cue, mentions, backward)
+    if (
+        chosen
+        and not backward
+        and _AT_LARGE.match(text, cue.start, cue.end)
+        and not _OF.fullmatch(text, cue.end, chosen[0].start)
+    ):
+        chosen = []  # "drug withdrawal led to"
+    if chosen and cue.kind == "reduce:after" and not backward and chosen[0].start - cue.end > _BESIDE:
+        return None
     named = _gap(chosen[0], cue) if chosen else _NEAR + 1
     generic = _nearest(text, sentence.cued("generic"), cue, backward)
     at_large = _gap(generic, cue) if generic is not None else _NEAR + 1
     apart = _nearest(text, sentence.cued("apart"), cue, backward)
+    if generic is not None and at_large < named and _all_others(text, sentence, generic):
+        return () if mentions else None
     if apart is not None and _gap(apart, cue) <= min(at_large, named, _APART_REACH):
         return None
     if generic is not None and at_large <= named and not _touches(text, generic, chosen):
@@ -439,6 +500,11 @@ def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...
     elif chosen and all(_is_class(one) and _other(text, sentence, one) for one in chosen):
         return None
     return tuple(dict.fromkeys(one.key for one in chosen))
+
+
+def _all_others(text: str, sentence: Sentence, generic: Cue) -> bool:
+    """Does a general word stand for all drugs but those named in the sentence ("while other drugs were continued")?"""
+    return bool(_OTHER.search(text, max(sentence.start, generic.start - 20), generic.start))
 
 
 def _is_class(one: Found) -> bool:
@@ -547,7 +613,11 @@ def _members(text: str, cue: Cue, mentions: Sequence[Found], backward: bool) -> 
 
 def _disorders(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...]:
     """Keys of the disorders an event happens to: the subject of a verb, or what follows a noun or a transitive verb."""
-    mentions = [one for one in sentence.of("disorder") if one.assertion != "family"]
+    functions = sentence.cued("function")
+    mentions = [
+        one for one in sentence.of("disorder")
+        if one.assertion != "family" and not any(f.start <= one.start and one.end <= f.end for f in functions)
+    ]  # fmt: skip
     around = [one.key for one in mentions if _holds(one, cue)]
     if around:
         return tuple(around[:1])
@@ -559,7 +629,9 @@ def _disorders(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str,
         return ()  # the patient, not what was named last
     after = _members(text, cue, mentions, backward=False)
     before = _members(text, cue, mentions, backward=True)
-    if before and any(before[0].end + 1 < one.start and one.end <= cue.start for one in sentence.cued("sign")):
+    if before and any(
+        before[0].end + 1 < one.start and one.end <= cue.start for one in (*functions, *sentence.cued("sign"))
+    ):
         before = []  # "despite better vision, the other findings remained"
     if side == "after":
         chosen = after
@@ -754,7 +826,8 @@ def _rechallenge(
     for again in restarts:
         after = [
             e for e in course_of_it
-            if e.when >= again.when and e.sentence <= again.sentence + _SOON
+            if (e.when >= again.when and e.sentence <= again.sentence + _SOON)
+            or (e.kind == "tolerated" and e.sentence == again.sentence and 0 <= again.start - e.end <= _RIGHT_BEFORE)
         ]  # fmt: skip
         came_back = next(
             (

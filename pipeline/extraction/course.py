@@ -7,7 +7,7 @@ belong here: which drugs are suspects and which disorders are reactions (``candi
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -37,12 +37,12 @@ _NAMED_ONLY = {  # words that tell an event only of what is named beside them ("
     "abate": ("resolve", ("sign",)),
     "lessen": ("improve", ("sign", "elevated")),
     "rise": ("improve", ("lowered", "function")),
-    "linger": ("persist", ("sign",)),
+    "linger": ("persist", ("sign", "function", "elevated", "lowered")),
     "grow": ("worsen", ("sign",)),
     "return": ("recur", ("sign", "function")),
     "cease": ("norecur", ("sign",)),
 }
-_CONDITIONAL = frozenset({"once", "normal", "proved", "disproved", *_NAMED_ONLY})
+_CONDITIONAL = frozenset({"once", "never", "normal", "proved", "disproved", *_NAMED_ONLY})
 """Families of cues that tell an event only in some surroundings."""
 _CUED = _DRUG_EVENTS | _REACTION_EVENTS | _CONDITIONAL
 
@@ -113,12 +113,12 @@ _ONE_DOSE = re.compile(
     re.IGNORECASE,
 )
 _REMAINS = re.compile(
-    r"\s*(?:$|[.;,)]|despite\b|even\b|for (?:\d|several|many|months|years|weeks|two|three|four|five|six))",
+    r"\s*(?:$|[.;,)]|despite\b|even\b|at \d|for (?:\d|several|many|months|years|weeks|two|three|four|five|six))",
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"\b(?:and|but|then|only to)\s+(?:then\s+|\w+ly\s+)?$", re.IGNORECASE)
 _LATER = re.compile(
-    r"\b(?:later|follow-?up|repeat(?:ed)?|subsequent(?:ly)?|control|discharge|since|now|again|last visit|"
+    r"\b(?:later|within (?:\w+ )?(?:h|hours?|days?|weeks?|months?)|follow-?up|repeat(?:ed)?|subsequent(?:ly)?|control|discharge|since|now|again|last visit|"
     r"thereafter|off|(?:days?|weeks?|months?|years?) (?:after|of)|by (?:day|week|month)|"
     r"after (?:\w+ )?(?:days?|weeks?|months?|years?))\b",
     re.IGNORECASE,
@@ -151,6 +151,7 @@ _TOGETHER = re.compile(
     r"(?:,|\band\b)\s*(?:(?:the|prompt|immediate|complete|early|timely|subsequent|by|with|after|following)\s+){0,2}$",
     re.IGNORECASE,
 )
+_THE = re.compile(r"\b(?:the|this|these|all) (?:[\w-]+ ){0,3}[\w-]+\s*(?:\w+ly\s)?$", re.IGNORECASE)
 _NOUN = re.compile(r"(?:dis)?\w+(?:tion|wal|sion|ing|page|ment|nuance|chalange|challenge)\b", re.IGNORECASE)
 _NEGATION_GAP = re.compile(
     r"(?:\s+(?:any|further|significant|clinical|clear|substantial|marked|apparent|evidence of|signs? of|yet|been|"
@@ -161,7 +162,8 @@ _NEITHER = re.compile(r"\b(?:neither|none|nor)\b[^.;]{0,80}$", re.IGNORECASE)
 _NEGATION_REACH = 40
 _NEEDS_OBJECT = frozenset({"stop", "reduce", "increase", "switch", "restart", "continue"})
 _MEDICAL = re.compile(
-    r"dos(?:e|age)|drug|therapy|treatment|medication|challeng|expos|dechallenge|taking|administ", re.IGNORECASE
+    r"dos(?:e|age)|drug|therapy|treatment|medication|challeng|expos|dechallenge|taking|administ|wash-?out",
+    re.IGNORECASE,
 )
 _PRONOUN_BEFORE = re.compile(
     r"\b(?:it|this|these|they|both|all|which|that|former|latter|and|dose|dosage|doses|the two|the three)"
@@ -179,6 +181,10 @@ _OBJECT = re.compile(
     r"\s+(?:(?:the|her|his|their|on|oral|long-term|low-dose|high-dose|maintenance|daily|same|dose|of)\s+)*"
     r"(?!to\b|despite\b|until\b|for\b|after\b|in\b|at\b|over\b|and\b|with\b|without\b|during\b|as\b)\w",
     re.IGNORECASE,
+)
+_OFF = re.compile(r" off$")
+_IN_GENERAL = re.compile(
+    r"\s+(?:is|are|may be|can be) (?:\w+ )?(?:usual|expected|common|possible|rare|likely|unlikely)"
 )
 _AT_LARGE = re.compile(r"(?:drug|treatment|therapy|medication)[ -]", re.IGNORECASE)
 _AGAIN = re.compile(r"[^,;.]*\b(?:again|once more|(?:a|the|for the) second time)\b", re.IGNORECASE)
@@ -248,16 +254,18 @@ def events(document: Document, sentences: Iterable[Sentence]) -> list[Event]:
     return sorted(found, key=lambda event: (event.when, event.start, event.end))
 
 
-def _underlying(sentences: Sequence[Sentence]) -> frozenset[str]:
-    """Keys of the disorders that the text rather tells as indications, conditions or history."""
+def _underlying(sentences: Sequence[Sentence]) -> dict[str, int]:
+    """Disorders that the text rather tells as indications, conditions or history, with the first sentence of each."""
     counts: Counter[str] = Counter()
+    first: dict[str, int] = {}
     for sentence in sentences:
         for one in sentence.of("disorder"):
+            first.setdefault(one.key, sentence.index)
             if one.label in ("indication", "condition") or one.assertion == "historical":
                 counts[one.key] += 1
             elif one.label == "reaction":
                 counts[one.key] -= 1
-    return frozenset(key for key, count in counts.items() if count > 0)
+    return {key: first[key] for key, count in counts.items() if count > 0}
 
 
 # --- one event --------------------------------------------------------------------------------------------------------
@@ -283,10 +291,16 @@ def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
             continue
         if _HYPOTHETICAL.search(text, max(sentence.start, cue.start - 50), cue.start):
             continue
+        if _IN_GENERAL.match(text, cue.end, sentence.end):
+            continue
         if family == "once":
             if not _ONE_DOSE.match(text, cue.end, sentence.end):
                 continue
             family = "single"
+        elif family == "never":
+            if not any(0 <= one.start - cue.end <= 1 for one in sentence.of("drug")):
+                continue
+            family = "stop"
         elif family in _NAMED_ONLY:
             meant = _named(text, sentence, cue, family, side)
             if meant is None:
@@ -393,19 +407,27 @@ def _negated(text: str, sentence: Sentence, cue: Cue) -> bool:
     )
 
 
-def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) -> Event | None:
+def _event(text: str, sentence: Sentence, raw: _Raw, before: Mapping[str, int]) -> Event | None:
     kind, side, cue = raw
     despite = False
     if kind == "start" and _AGAIN.match(text, max(sentence.start, cue.start - 12), min(cue.end + 60, sentence.end)):
         kind = "restart"
     if kind in _DRUG_EVENTS:
-        if kind in ("stop", "reduce", "increase", "continue") and _of_reaction(text, sentence, cue):
+        if kind in ("stop", "reduce", "increase", "continue") and side != "after" and _of_reaction(text, sentence, cue):
             return None
         if kind == "continue" and side == "after":
             if not _OBJECT.match(text, cue.end):
                 side = "before"
             elif any(0 <= one.start - cue.end <= _BESIDE for one in sentence.of("disorder")):
                 return None
+        if (
+            kind == "stop"
+            and _OFF.search(text, cue.start, cue.end)
+            and any(
+                0 <= one.start - cue.end <= _RIGHT_BEFORE for one in (*sentence.of("drug"), *sentence.cued("generic"))
+            )
+        ):
+            side = "after"  # "she was weaned off the drug"
         drugs = _drugs(text, sentence, cue, side)
         if kind == "continue" and side == "before" and cue.kind.endswith("after") and not drugs:
             return None
@@ -443,6 +465,8 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) ->
     disorders = _disorders(text, sentence, cue, side)
     drugs = _renewed(text, sentence, cue) if kind in ("recur", "norecur", "tolerated", "repeat") else ()
     underlying = bool(disorders) and all(key in before for key in disorders)
+    if underlying and kind in _ENDS and _THE.search(text, max(sentence.start, cue.start - 60), cue.start):
+        underlying = any(before[key] < sentence.index for key in disorders)  # "the swelling": the reaction
     if kind == "persist" and _RESOLVES.search(text, cue.start, cue.end) and _NOT_UNTIL.match(text, cue.end):
         kind = "resolve"
     if cue.kind.startswith(("proved", "disproved")):
@@ -493,7 +517,8 @@ def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...
     apart = _nearest(text, sentence.cued("apart"), cue, backward)
     if generic is not None and at_large < named and _all_others(text, sentence, generic):
         return () if mentions else None
-    if apart is not None and _gap(apart, cue) <= min(at_large, named, _APART_REACH):
+    exposed = cue.kind.startswith("restart") and _MEDICAL.search(text, cue.start, cue.end)
+    if apart is not None and not exposed and _gap(apart, cue) <= min(at_large, named, _APART_REACH):
         return None
     if generic is not None and at_large <= named and not _touches(text, generic, chosen):
         chosen = [one for one in mentions if not _covers(generic, one) and _touches(text, generic, [one])]
@@ -780,6 +805,15 @@ def _restarts(
         if event.kind in ("recur", "norecur", "tolerated") and set(event.drugs) & set(drug):
             over = any(e.when < event.when for e in ends)
             if over or any(e.kind in _BETTER and e.when < event.when for e in course_of_it):
+                again.append(event)
+    for event in happened:
+        if event.kind == "start" and event.drugs and any(e.sentence < event.sentence for e in ends):
+            well = any(e.kind in _BETTER and e.when < event.when for e in course_of_it)
+            back = any(
+                e.kind in ("recur", "norecur") and event.when < e.when and e.sentence == event.sentence
+                for e in course_of_it
+            )
+            if well and back:
                 again.append(event)
     return sorted(again, key=lambda e: e.when)
 

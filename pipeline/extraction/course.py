@@ -96,7 +96,8 @@ _HYPOTHETICAL = re.compile(
 _NOT_DONE = re.compile(
     r"^(?:\s+[\w-]+){0,4}?\s+(?:was|were|is|has been)\s+"
     r"(?:(?:therefore|thus|also|then|deemed|strictly)\s+){0,3}"
-    r"(?:not|never|refused|declined|contraindicated|avoided|discouraged|unethical|considered|advised against|too)\b",
+    r"(?:not|never|refused|declined|contraindicated|avoided|discouraged|unethical|considered|advised against|too|planned|"
+    r"recommended|proposed|suggested|scheduled|deferred)\b",
     re.IGNORECASE,
 )
 _NEVER = re.compile(
@@ -118,7 +119,8 @@ _REMAINS = re.compile(
 )
 _GOES_ON = re.compile(r"\b(?:and|but|then|only to)\s+(?:then\s+|\w+ly\s+)?$", re.IGNORECASE)
 _LATER = re.compile(
-    r"\b(?:later|within (?:\w+ )?(?:h|hours?|days?|weeks?|months?)|follow-?up|repeat(?:ed)?|subsequent(?:ly)?|control|discharge|since|now|again|last visit|"
+    r"\b(?:later|within (?:\w+ )?(?:h|hours?|days?|weeks?|months?)|follow-?up|repeat(?:ed)?|subsequent(?:ly)?|"
+    r"control|discharge|since|now|again|last visit|"
     r"thereafter|off|(?:days?|weeks?|months?|years?) (?:after|of)|by (?:day|week|month)|"
     r"after (?:\w+ )?(?:days?|weeks?|months?|years?))\b",
     re.IGNORECASE,
@@ -157,6 +159,11 @@ _NEGATION_GAP = re.compile(
     r"(?:\s+(?:any|further|significant|clinical|clear|substantial|marked|apparent|evidence of|signs? of|yet|been|"
     r"be|have|has|had|noticeable|other|recent|the|his|her|to|in|major|immediate|definite|real|obvious|subsequent|visual|functional|"
     r"treatment|drug|dose|therapy|necessitated?|requir(?:e|ed|ing)|lead|led to|\w+ly|\w+ical))*\s*"
+)
+_NOT_SEEN = re.compile(
+    r"(?: (?:of|in|from) [^.;,]{3,50}?)?\s(?:has|have|had|was|were|could)\s(?:not|never)\s(?:been\s|be\s)?"
+    r"(?:observed|seen|noted|reported|detected|achieved|obtained|noticed|found)\b",
+    re.IGNORECASE,
 )
 _NEITHER = re.compile(r"\b(?:neither|none|nor)\b[^.;]{0,80}$", re.IGNORECASE)
 _NEGATION_REACH = 40
@@ -401,6 +408,8 @@ def _negated(text: str, sentence: Sentence, cue: Cue) -> bool:
                 return True
         elif other.kind == "negated:backward" and 0 <= other.start - cue.end <= 3:
             return not cue.kind.startswith(("start", "onset", "single", "overdose"))
+    if _NOT_SEEN.match(text, cue.end, sentence.end):
+        return True
     return bool(
         cue.kind.startswith(("stop", "reduce"))
         and _NEITHER.search(text, max(sentence.start, cue.start - 90), cue.start)
@@ -420,13 +429,9 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Mapping[str, int]) 
                 side = "before"
             elif any(0 <= one.start - cue.end <= _BESIDE for one in sentence.of("disorder")):
                 return None
-        if (
-            kind == "stop"
-            and _OFF.search(text, cue.start, cue.end)
-            and any(
-                0 <= one.start - cue.end <= _RIGHT_BEFORE for one in (*sentence.of("drug"), *sentence.cued("generic"))
-            )
-        ):
+        starts = [*(one.start for one in sentence.of("drug")), *(one.start for one in sentence.cued("generic"))]
+        near = any(0 <= start - cue.end <= _RIGHT_BEFORE for start in starts)
+        if kind == "stop" and near and _OFF.search(text, cue.start, cue.end):
             side = "after"  # "she was weaned off the drug"
         drugs = _drugs(text, sentence, cue, side)
         if kind == "continue" and side == "before" and cue.kind.endswith("after") and not drugs:
@@ -478,9 +483,16 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Mapping[str, int]) 
             return None
     if kind == "recur" and any(m.key in disorders and m.assertion == "negated" for m in sentence.of("disorder")):
         kind = "norecur"
-    underlying = underlying or _of_disease(text, sentence, cue, kind, reach=12 if disorders else 30)
+    underlying = underlying or _of_disease(
+        text, sentence, cue, kind, reach=12 if disorders and not _holding(sentence, cue) else 40
+    )
     distant = _distant(text, sentence, cue, kind)
     return Event(kind, sentence.index, cue.start, cue.end, drugs, disorders, (), cue.start, underlying, distant=distant)
+
+
+def _holding(sentence: Sentence, cue: Cue) -> bool:
+    """Is a cue part of a mention ("reduced in size")?"""
+    return any(one.start <= cue.start and cue.end <= one.end for one in sentence.of("disorder"))
 
 
 def _of_reaction(text: str, sentence: Sentence, cue: Cue) -> bool:
@@ -517,7 +529,9 @@ def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...
     apart = _nearest(text, sentence.cued("apart"), cue, backward)
     if generic is not None and at_large < named and _all_others(text, sentence, generic):
         return () if mentions else None
-    exposed = cue.kind.startswith("restart") and _MEDICAL.search(text, cue.start, cue.end)
+    exposed = (cue.kind.startswith("restart") and _MEDICAL.search(text, cue.start, cue.end)) or _AT_LARGE.match(
+        text, cue.start, cue.end
+    )
     if apart is not None and not exposed and _gap(apart, cue) <= min(at_large, named, _APART_REACH):
         return None
     if generic is not None and at_large <= named and not _touches(text, generic, chosen):
@@ -806,8 +820,9 @@ def _restarts(
             over = any(e.when < event.when for e in ends)
             if over or any(e.kind in _BETTER and e.when < event.when for e in course_of_it):
                 again.append(event)
+    taken = min((e.when for e in happened if e.drugs), default=float("inf"))
     for event in happened:
-        if event.kind == "start" and event.drugs and any(e.sentence < event.sentence for e in ends):
+        if event.kind == "start" and event.drugs and any(taken < e.when and e.sentence < event.sentence for e in ends):
             well = any(e.kind in _BETTER and e.when < event.when for e in course_of_it)
             back = any(
                 e.kind in ("recur", "norecur") and event.when < e.when and e.sentence == event.sentence
@@ -905,7 +920,10 @@ def _action(
     reduce = next((e for e in ends if e.kind == "reduce"), None)
     going_on = next((e for e in happened if e.kind == "continue"), None)
     raised = next((e for e in happened if e.kind == "increase" and e.when >= begin >= 0), None)
-    once = next((e for e in happened if e.kind in ("overdose", "single") and e.sentence in taken), None)
+    once = next(
+        (e for e in happened if e.kind in ("overdose", "single") and (e.sentence in taken or e.kind == "overdose")),
+        None,
+    )
     again = next((e for e in restarts if stop is not None or e.kind == "restart"), None)
     if stop is not None or again is not None:
         resumed = again is not None and (stop is None or stop.when < again.when) and not again.deliberate

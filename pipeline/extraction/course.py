@@ -96,8 +96,8 @@ _HYPOTHETICAL = re.compile(
 _NOT_DONE = re.compile(
     r"^(?:\s+[\w-]+){0,4}?\s+(?:was|were|is|has been)\s+"
     r"(?:(?:therefore|thus|also|then|deemed|strictly)\s+){0,3}"
-    r"(?:not|never|refused|declined|contraindicated|avoided|discouraged|unethical|considered|advised against|too|planned|"
-    r"recommended|proposed|suggested|scheduled|deferred)\b",
+    r"(?:not|never|refused|declined|contraindicated|avoided|discouraged|unethical|considered|advised against|too|"
+    r"planned|recommended|proposed|suggested|scheduled|deferred)\b",
     re.IGNORECASE,
 )
 _NEVER = re.compile(
@@ -806,8 +806,12 @@ def _covering(drug: Collection[str]) -> frozenset[str]:
 
 
 def _concerns(event: Event, drug: Collection[str]) -> bool:
-    """Is a drug among those of an event, alone or in a combination product?"""
-    return any(key in drug or any(part in drug for part in key.split("/")) for key in event.drugs)
+    """Is a drug among those of an event, alone, in a combination product or as the only member meant by its class?"""
+    named = {kind for key in event.drugs for kind in drug_groups.classes_of(key)}  # "the statin simvastatin"
+    return any(
+        (key in drug and key not in named) or any(part in drug for part in key.split("/")[1:] + key.split("/")[:1])
+        for key in event.drugs
+    )
 
 
 def _restarts(

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data import MAPPINGS, lasting
+from pipeline.data import lasting
 from pipeline.extraction import features
 from pipeline.extraction.features import CLUSTER_PAIRS, MARK_REACH, PAIRS, REACH
 from pipeline.records import Span
@@ -73,18 +73,17 @@ class _Pairs:
 class Tagger:
     """A trained model: ``labels`` in the order of the columns of all tables.
 
-    ``offsets`` are added to the scores of a type's labels: above 0 more is found, below 0 less.  ``word`` gives the
-    features of a word.
+    ``transitions`` are from row to column.  ``word`` gives the features of a word.
     """
 
-    def __init__(self, model: Path, words: features.WordTable, offsets: Mapping[str, float] | None = None) -> None:
+    def __init__(self, model: Path, words: features.WordTable) -> None:
         with np.load(model, allow_pickle=False) as data:
             self.labels: list[str] = data["labels"].tobytes().decode().split("\n")
             names: list[str] = data["features"].tobytes().decode().split("\n")
             # Row 0 is of no feature.
             self._weights: Scores = np.zeros((len(names) + 1, len(self.labels)), np.float32)
             self._weights[data["rows"].astype(np.int64) + 1, data["columns"]] = data["weights"]
-            self._transitions: Scores = data["transitions"]
+            self.transitions: Scores = data["transitions"]
         self.word: Callable[[str], features.Word] = (
             words.features if isinstance(words, Words) else partial(features.word, table=words)
         )
@@ -99,7 +98,6 @@ class Tagger:
             [self._by_class(kinds, groups.get(f"{prefix}{side}:", ())) for side in ("left", "right", "between")]
             for prefix, kinds in (("", features.trigger_classes()), ("named-", features.NAMED))
         )
-        self._triggers[0][:] += np.array([(offsets or {}).get(label[2:], 0.0) for label in self.labels], np.float32)
         self._begins = sum(not label.startswith("I-") for label in self.labels)
         self._reset()
 
@@ -212,7 +210,7 @@ class Tagger:
         flat = np.concatenate([scores[number] for number in order])
         offsets = np.cumsum(lengths) - lengths
         active = np.searchsorted(-lengths, -np.arange(lengths[0]), side="left").tolist()
-        moves = self._transitions
+        moves = self.transitions
         best = flat[offsets]
         best[:, self._begins :] = -np.inf
         trail = [best]
@@ -235,8 +233,8 @@ class Tagger:
 
     def gain(self, scores: Scores, columns: NDArray[np.int64]) -> float:
         """By how much (log scale) a labelling of one sentence scores better than one that marks nothing."""
-        own = scores[np.arange(len(columns)), columns].sum() + self._transitions[columns[:-1], columns[1:]].sum()
-        return float(own - scores[:, 0].sum() - self._transitions[0, 0] * (len(columns) - 1))
+        own = scores[np.arange(len(columns)), columns].sum() + self.transitions[columns[:-1], columns[1:]].sum()
+        return float(own - scores[:, 0].sum() - self.transitions[0, 0] * (len(columns) - 1))
 
     def tag(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
         """Labels (``O``, ``B-drug``, ``I-drug`` …) of every token of every sentence."""
@@ -312,8 +310,5 @@ def _shipped_words() -> Words:
 @lru_cache(maxsize=4)
 def load(name: str) -> Tagger:
     """A shipped model: ``"mentions"`` or ``"pairs"``."""
-    rows = (MAPPINGS / "tagger" / "offsets.tsv").read_text(encoding="utf-8").splitlines()
-    split = (row.split("\t") for row in rows if row and not row.startswith("#"))
-    offsets = {kind: float(value) for model, kind, value in split if model == name}
     with lasting():
-        return Tagger(MODELS / f"{name}.npz", _shipped_words(), offsets)
+        return Tagger(MODELS / f"{name}.npz", _shipped_words())

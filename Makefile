@@ -14,7 +14,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-servers quick conformance fhir-server lint format types golden train dev dist constraints clean
+.PHONY: help run test test-servers quick conformance fhir-server bench-extraction lint format types golden train dev dist constraints clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
@@ -48,6 +48,9 @@ endif
 
 fhir-server: $(STAMP)  ## a HAPI FHIR server (FHIR R4 or R5) on PORT (8080), data in memory; needs JDK 17, Maven
 	$(BIN)/python -m tests.integration.fhir_server $(FHIR) $(PORT)
+
+bench-extraction: $(STAMP)  ## how fast reports are read, on texts made of the seeds, or on TEXTS (JSON Lines)
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/extraction.py $(TEXTS)
 
 lint: $(STAMP)  ## style and format
 	$(BIN)/ruff check .

@@ -172,7 +172,7 @@ def train_mentions(data: Path, out: Path, table: features.WordTable) -> None:
             kept = [number for number, example in enumerate(examples) if example.fold(FOLDS) != fold]
             path = Path(folder) / f"{fold}.npz"
             fit([own[number] for number in kept], [examples[number].labels for number in kept], MENTIONS, path)
-            model = tagger.Tagger(path, table)
+            model = tagger.Tagger.read(path, table)
             for example in examples:
                 if example.fold(FOLDS) == fold:
                     for kind, found, stated in likely(example, model):
@@ -223,7 +223,7 @@ def train_pairs(data: Path, out: Path, table: features.WordTable) -> None:
             kept = [number for number, example in enumerate(stating) if example.fold(FOLDS) != fold]
             path = Path(folder) / f"{fold}.npz"
             fit([own[number] for number in kept], [stating[number].labels for number in kept], PAIRS, path)
-            model = tagger.Tagger(path, table)
+            model = tagger.Tagger.read(path, table)
             found += instances([example for example in examples if example.fold(FOLDS) == fold], model, fold)
     names, weights, threshold = classifier(examples, found)
     np.savez_compressed(
@@ -310,7 +310,7 @@ def classifier(examples: Sequence[Example], found: Sequence[Instance]) -> tuple[
 
 
 def regression(penalty: float) -> LogisticRegression:
-    """A regression before it is fitted, ``penalty`` being the inverse strength; the intercept is a feature (``bias``)."""
+    """A regression before it is fitted; ``penalty`` is its inverse strength, the intercept a feature (``bias``)."""
     return LogisticRegression(C=penalty, solver="liblinear", max_iter=500, fit_intercept=False, random_state=0)
 
 

@@ -12,18 +12,12 @@ from functools import cache, cached_property
 from pipeline import data
 from pipeline.data import MAPPINGS
 from pipeline.extraction import cues, segment
-from pipeline.extraction.cues import Cue, CueMatcher, read_cues
+from pipeline.extraction.cues import Cue
 from pipeline.extraction.zones import Zone, zones
 from pipeline.records import Drug, Mention, Reaction, Report, Span
 
 FOLDER = MAPPINGS / "assessment"
 _PLURAL = re.compile(r"^e?s(?![^\W_])")
-
-
-@cache
-def matcher(name: str) -> CueMatcher:
-    """The cues of ``mappings/assessment/<name>.tsv``."""
-    return CueMatcher(read_cues(FOLDER / f"{name}.tsv"))
 
 
 @cache
@@ -47,17 +41,17 @@ class Reading:
     @cached_property
     def zones(self) -> list[Zone]:
         """Part of the discourse of each sentence."""
-        return zones(self.report.text, self.sentences, self.report.sections, self._by_sentence(cues.matcher()))
+        return zones(self.report.text, self.sentences, self.report.sections, self._by_sentence("extraction/cues"))
 
     def cues(self, name: str) -> list[list[Cue]]:
-        """Cues of one file, by sentence."""
+        """Cues of ``mappings/assessment/<name>.tsv``, by sentence."""
         if name not in self._cues:
-            self._cues[name] = self._by_sentence(matcher(name))
+            self._cues[name] = self._by_sentence(f"assessment/{name}")
         return self._cues[name]
 
-    def _by_sentence(self, found: CueMatcher) -> list[list[Cue]]:
+    def _by_sentence(self, name: str) -> list[list[Cue]]:
         grouped: list[list[Cue]] = [[] for _ in self.sentences]
-        for cue in found.find(self.low):
+        for cue in cues.find(self.low, name):
             index = self.sentence_at(cue.start)
             if index is not None and cue.end <= self.sentences[index][1]:
                 grouped[index].append(cue)

@@ -8,8 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
-from pipeline.extraction import drug_groups
-from pipeline.extraction.cues import CueMatcher, expand
+from pipeline.extraction import cues, drug_groups
 from pipeline.extraction.document import Document, Found, Sentence
 from pipeline.extraction.groups import TOLD, Group, codings, evidence, name, verbatim
 from pipeline.extraction.numbers import table
@@ -242,24 +241,22 @@ def _operations(document: Document, case: Case, sentences: Sequence[Sentence]) -
 
 
 def _operation_spans(folded: str, sentences: Sequence[Sentence]) -> Iterator[Span]:
-    matcher, ending = _operation_names()
+    named = [c for c in cues.find(folded, "extraction/procedures") if c.kind == "operation" and folded[c.start] != "-"]
     for sentence in sentences:
-        part = folded[sentence.start : sentence.end]
-        found = [(c.start, c.end) for c in matcher.find(part)] + [m.span() for m in ending.finditer(part)]
+        found = [(c.start, c.end) for c in cues.within(named, sentence.start, sentence.end)]
+        found += [m.span() for m in _operation_endings().finditer(folded, sentence.start, sentence.end)]
         last = -1
         for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
             denied = any(
-                c.kind in ("negated:forward", "hypothetical:forward") and 0 <= sentence.start + start - c.end <= 30
+                c.kind in ("negated:forward", "hypothetical:forward") and 0 <= start - c.end <= 30
                 for c in sentence.cues
             )
             if start >= last and not denied:
-                yield sentence.start + start, sentence.start + end
+                yield start, end
             last = max(last, end)
 
 
 @cache
-def _operation_names() -> tuple[CueMatcher, re.Pattern[str]]:
-    patterns = [words for kind, words in table("procedures", 2) if kind == "operation"]
-    endings = "|".join(re.escape(words[1:]) for words in patterns if words.startswith("-"))
-    phrases = ((words, phrase) for words in patterns if not words.startswith("-") for phrase in expand(words))
-    return CueMatcher(("operation", phrase) for _, phrase in phrases), re.compile(rf"\b[a-z]{{3,}}(?:{endings})\b")
+def _operation_endings() -> re.Pattern[str]:
+    endings = (words[1:] for kind, words in table("procedures", 2) if kind == "operation" and words[0] == "-")
+    return re.compile(rf"\b[a-z]{{3,}}(?:{'|'.join(map(re.escape, endings))})\b")

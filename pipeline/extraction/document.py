@@ -11,16 +11,15 @@ from typing import Literal
 
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import abbreviations, mentions, pairs, segment
+from pipeline.extraction import cues as phrases
 from pipeline.extraction.assertion import assertion
-from pipeline.extraction.cues import Cue, fold, matcher
+from pipeline.extraction.cues import Cue, fold
 from pipeline.extraction.zones import Zone, zones
 from pipeline.records import Assertion, Mention, Pair, Report, Span
 from pipeline.terminology import Entry, Match, lexicon
 
 Semantic = Literal["drug", "disorder"]
 
-_EXCERPT = 3
-"""A report of so few sentences is an excerpt: it has no case beside which something is literature or history."""
 _SHORTEST_DRUG = 5
 _LOOSE_WORDS = 4
 _LOOSE = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "loose_words.tsv", 1))
@@ -99,7 +98,7 @@ def read(report: Report) -> Document:
     spans = segment.sentences(text)
     starts = [start for start, _ in spans]
     cues: list[list[Cue]] = [[] for _ in spans]
-    for cue in matcher().find(folded):
+    for cue in phrases.find(folded):
         index = bisect_right(starts, cue.start) - 1
         if index >= 0 and cue.end <= spans[index][1]:
             cues[index].append(cue)
@@ -116,7 +115,7 @@ def read(report: Report) -> Document:
         index = bisect_right(starts, mention.start) - 1
         sentence = sentences[index]
         said = assertion(text, sentence.span, (mention.start, mention.end), sentence.cues, sentence.zone)
-        if len(sentences) > _EXCERPT or said in ("negated", "family"):
+        if len(sentences) > mentions.EXCERPT or said in ("negated", "family"):
             mention.assertion = said
     return Document(
         report=report, folded=folded, sentences=sentences, mentions=tagged, long_forms=long_forms,

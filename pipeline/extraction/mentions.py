@@ -11,23 +11,33 @@ from itertools import chain, pairwise
 from typing import NamedTuple
 
 from pipeline.extraction import choice, demographics, dosage, segment, tagger, times
-from pipeline.extraction.choice import marked
 from pipeline.extraction.features import MARK
 from pipeline.extraction.posteriors import Posteriors
+from pipeline.extraction.tagger import Scores
 from pipeline.records import Mention, Span
 from pipeline.terminology import lexicon
 
+EXCERPT = 3
+"""A report of so few sentences is an excerpt, cut out for what it says of a reaction: there is no case beside which
+something is literature or history."""
 AGE_GROUP = "age-group"
 """What the pattern of an age without a number marks, beside ``age``."""
+_DRUG = (f"{MARK}B-drug", f"{MARK}I-drug")
+_SURE = 0.9
+"""Probability from which a word that the lexicon does not know is a drug in a whole report."""
 
 
 class Reading(NamedTuple):
-    """A text as the taggers see it; one item per sentence, of which each holds one per token."""
+    """A text as the taggers see it; one item per sentence, of which each holds one per token.
+
+    ``scores`` are those of all models, side by side (``tagger.Tables.scores``).
+    """
 
     sentences: tuple[Span, ...]
     tokens: list[list[Span]]
     forms: list[list[str]]
     marks: list[list[list[str]]]
+    scores: list[Scores]
 
 
 def read(text: str, sentences: Sequence[Span] | None = None) -> Reading:
@@ -40,7 +50,8 @@ def _read(text: str, sentences: tuple[Span, ...] | None) -> Reading:
     spans = tuple(segment.sentences(text)) if sentences is None else sentences
     tokens = [segment.tokens(text, *span) for span in spans]
     forms = [[text[start:end] for start, end in row] for row in tokens]
-    return Reading(spans, tokens, forms, marks(text, tokens))
+    marked = marks(text, tokens)
+    return Reading(spans, tokens, forms, marked, tagger.tables().scores(forms, marked))
 
 
 def marks(text: str, tokens: Sequence[Sequence[Span]]) -> list[list[list[str]]]:
@@ -88,16 +99,25 @@ def find(text: str, sentences: Sequence[Span] | None = None) -> list[Mention]:
 
     The tagger proposes, with lexicon and patterns as evidence, and ``choice`` decides.  An age without a number
     ("newborns") is also taken from the pattern where nothing of it was found: such words are too rare for the tagger.
+
+    The tagger learnt from sentences picked because they report a reaction to a drug; there a word that the lexicon does
+    not know and that stands where a drug may stand mostly is one.  In whole reports it is an investigation, an organ or
+    a part of a web page far more often, so that there it must be nearly certain.
     """
     reading = read(text, sentences)
-    spans = _posteriors().spans(tagger.load("mentions").scores(reading.forms, reading.marks))
+    spans = _posteriors().spans(tagger.load("mentions").own(reading.scores))
     found: list[Mention] = []
+    excerpt = len(reading.sentences) <= EXCERPT
     for tokens, forms, own_marks, own in zip(reading.tokens, reading.forms, reading.marks, spans, strict=True):
-        kept = [(one.first, one.last, one.kind) for one in choice.decide(own, forms, own_marks)]
+        kept = [
+            (one.first, one.last, one.kind)
+            for one in choice.decide(own, forms, own_marks)
+            if excerpt or one.kind != "drug" or one.probability >= _SURE or _named(own_marks[one.first : one.last + 1])
+        ]
         ages = [one for one in kept if one[2] == "age"]
         kept += [
             (first, last, "age")
-            for first, last in marked(AGE_GROUP, own_marks)
+            for first, last in choice.marked(AGE_GROUP, own_marks)
             if all(last < one[0] or one[1] < first for one in ages)
         ]
         found += [
@@ -105,6 +125,11 @@ def find(text: str, sentences: Sequence[Span] | None = None) -> list[Mention]:
             for start, end, kind in sorted((tokens[first][0], tokens[last][1], kind) for first, last, kind in kept)
         ]
     return _joined(text, found)
+
+
+def _named(marks: Sequence[Sequence[str]]) -> bool:
+    """Is a name of the lexicon's drugs among the tokens?"""
+    return any(mark in own for own in marks for mark in _DRUG)
 
 
 @lru_cache(maxsize=1)

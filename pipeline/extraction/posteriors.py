@@ -10,12 +10,19 @@ token, times stopping after the last.
 """
 
 from collections.abc import Sequence
+from math import log
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.extraction.tagger import Tagger
+
 Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+_SLACK = 3.0
+"""Scores by which a stretch must be worse still to be left out: several spans together may be likely enough."""
 
 
 class Likely(NamedTuple):
@@ -28,80 +35,73 @@ class Likely(NamedTuple):
 
 
 class Posteriors:
-    """Reads one model: its labels (``O``, then ``B-`` of all types, then ``I-`` in the same order) and transitions.
+    """Reads the scores of one model.
 
     ``scale`` multiplies all scores: a model is surer than it is right.  ``least`` is the probability from which a span
     is worth telling.
     """
 
-    def __init__(self, labels: Sequence[str], transitions: Floats, scale: float, least: float) -> None:
-        self._scale = scale
-        joined = [label[2:] for label in labels if label.startswith("B-")]
-        self._count = len(joined)
-        self._moves: Floats = np.exp(np.float32(scale) * transitions)
-        self._kinds = list(dict.fromkeys(kind for name in joined for kind in name.split("+")))
+    def __init__(self, model: Tagger, scale: float, least: float) -> None:
+        self._model = model
+        self._scale = np.float32(scale)
         self._least = least
-        self._membership: Floats = np.zeros((self._count, len(self._kinds)), np.float32)
-        for number, name in enumerate(joined):
-            for kind in name.split("+"):
-                self._membership[number, self._kinds.index(kind)] = 1.0
-        widest = int(self._membership.sum(axis=0).max(initial=1))
-        self._columns = np.full((len(self._kinds), widest), self._count)  # the column behind the last is of no type
-        for number, column in enumerate(self._membership.T):
-            self._columns[number, : int(column.sum())] = np.flatnonzero(column)
-        begin = slice(1, 1 + self._count)
-        inside = slice(1 + self._count, None)
-        self._entering = self._moves[begin, inside].diagonal()
-        self._staying = self._moves[inside, inside].diagonal()
-        self._begin, self._inside = begin, inside
+        self._margin = log(1 / least) / scale + _SLACK
+        joined = [label[2:] for label in model.labels if label.startswith("B-")]
+        self._count = len(joined)
+        self._begin, self._inside = slice(1, 1 + self._count), slice(1 + self._count, None)
+        self._moves: Floats = np.exp(self._scale * model.transitions)
+        self._entering = self._moves[self._begin, self._inside].diagonal()
+        self._staying = self._moves[self._inside, self._inside].diagonal()
+        self._kinds = list(dict.fromkeys(kind for name in joined for kind in name.split("+")))
+        columns = [[n for n, name in enumerate(joined) if kind in name.split("+")] for kind in self._kinds]
+        widest = max(map(len, columns))
+        # The columns of each type; the column behind the last is of no type.
+        self._columns = np.array([[*own, *[self._count] * (widest - len(own))] for own in columns])
 
     def spans(self, scores: Sequence[Floats]) -> list[list[Likely]]:
         """Per sentence of scores (tokens, labels) the spans that are probable enough, the most probable first."""
         found: list[list[Likely]] = [[] for _ in scores]
-        order = sorted((n for n, one in enumerate(scores) if len(one)), key=lambda n: -len(scores[n]))
-        if not order:
+        flat, first, sizes = self._model.stretches(scores, self._margin)
+        if not len(first):
             return found
-        lengths = np.array([len(scores[n]) for n in order])
-        flat = np.float32(self._scale) * np.concatenate([scores[n] for n in order])
-        flat -= flat.max(axis=1, keepdims=True)
-        np.exp(flat, out=flat)
-        begins, entering, staying = self._chain(flat, lengths)
-        starts = np.cumsum(lengths) - lengths
-        rows, kinds = np.nonzero(begins[:, :-1] @ self._membership >= self._least)
+        order = np.argsort(-sizes, kind="stable")
+        begins, entering, staying = self._chain(flat, first[order], sizes[order])
+        starts = np.cumsum([0, *map(len, scores)])[:-1]
+        rows, kinds = np.nonzero(begins[:, self._columns].sum(axis=2) >= self._least)
         columns = self._columns[kinds]
         mass = begins[rows[:, None], columns]
-        place = np.searchsorted(starts, rows, side="right") - 1
-        first = rows - starts[place]
-        last, further = first, entering
+        sentence = np.searchsorted(starts, rows, side="right") - 1
+        first = last = rows - starts[sentence]
+        further = entering
         while len(rows):
             onward = mass * further[rows[:, None], columns]
             probability = (mass - onward).sum(axis=1)
             for hit in np.flatnonzero(probability >= self._least).tolist():
                 span = Likely(float(probability[hit]), self._kinds[kinds[hit]], int(first[hit]), int(last[hit]))
-                found[order[place[hit]]].append(span)
+                found[sentence[hit]].append(span)
             going = onward.sum(axis=1) >= self._least
-            rows, kinds, columns, mass, place, first, last = (
-                part[going] for part in (rows + 1, kinds, columns, onward, place, first, last + 1)
+            rows, kinds, columns, mass, sentence, first, last = (
+                part[going] for part in (rows + 1, kinds, columns, onward, sentence, first, last + 1)
             )
             further = staying
         for one in found:
             one.sort(key=lambda span: (-span.probability, span.first, span.last, span.kind))
         return found
 
-    def _chain(self, likelihoods: Floats, lengths: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    def _chain(self, flat: Floats, first: Ids, sizes: Ids) -> tuple[Floats, Floats, Floats]:
         """Per token and joined type: that it begins there, that a span goes on behind its first, behind a further one.
 
-        All sentences take a step at once; they are ordered by falling length.
+        All stretches take a step at once; they are ordered by falling size.  A last column is of no type.
         """
-        offsets = np.cumsum(lengths) - lengths
-        active = np.searchsorted(-lengths, -np.arange(lengths[0]), side="left").tolist()
-        rows = [offsets[:count] + step for step, count in enumerate(active)]
-        forward = np.empty_like(likelihoods)
-        backward = np.ones_like(likelihoods)
-        ahead = np.zeros_like(likelihoods)  # what the next token gives each label
-        totals = np.empty((len(likelihoods), 1), np.float32)
+        active = np.searchsorted(-sizes, -np.arange(sizes[0]), side="left").tolist()
+        rows = [first[:count] + step for step, count in enumerate(active)]
+        every = np.concatenate(rows)
+        likelihoods = np.zeros_like(flat)
+        seen = flat[every]
+        likelihoods[every] = np.exp(self._scale * (seen - seen.max(axis=1, keepdims=True)))
+        forward, backward, ahead = np.zeros_like(flat), np.ones_like(flat), np.zeros_like(flat)
+        totals = np.ones((len(flat), 1), np.float32)
         now = likelihoods[rows[0]]
-        now[:, self._inside] = 0.0
         for step, own in enumerate(rows):
             if step:
                 now = (now[: len(own)] @ self._moves) * likelihoods[own]
@@ -111,11 +111,11 @@ class Posteriors:
             forward[own] = now
         moves = np.ascontiguousarray(self._moves.T)
         for own in reversed(rows[1:]):
-            given = likelihoods[own] * backward[own] / totals[own]
+            given = likelihoods[own] * backward[own] / totals[own]  # what the next token gives each label
             ahead[own - 1] = given
             backward[own - 1] = given @ moves
         inside = ahead[:, self._inside]
-        begins, entering, staying = np.zeros((3, len(likelihoods), self._count + 1), np.float32)
+        begins, entering, staying = np.zeros((3, len(flat), self._count + 1), np.float32)
         begins[:, :-1] = (forward * backward)[:, self._begin]
         with np.errstate(divide="ignore", invalid="ignore"):
             entering[:, :-1] = np.nan_to_num(self._entering * inside / backward[:, self._begin], posinf=0.0)

@@ -76,7 +76,7 @@ def _case(document: Document, number: int, person: Person) -> Case:
 
 
 def _unite(concepts: list[Candidate]) -> list[Group]:
-    """Groups of concepts of which one name contains the other's words ("hepatitis", "cholestatic hepatitis"); by score."""
+    """Groups of concepts of which one name contains the other's words ("cholestatic hepatitis"); by score."""
     groups: list[Group] = []
     for concept in sorted(concepts, key=lambda c: (-c.score, c.mentions[0].start)):
         words = _content(concept.key)

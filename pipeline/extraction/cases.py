@@ -268,8 +268,7 @@ def _reaction(
     zones = {sentence.index: sentence.zone for sentence in document.sentences}
     own = group.told(zones)
     best = group.best
-    others = {key for g in reactions if g is not group for key in g.keys}
-    ended, evidence = course.outcome(story, group.keys, others)
+    ended, evidence = course.outcome(story, *_own_and_others(group, reactions))
     reaction = Reaction(
         id=name, term=_term(group, document), verbatim=verbatim(own),
         codings=codings(best), outcome=ended, evidence=spans(own),
@@ -277,6 +276,16 @@ def _reaction(
     if evidence:
         reaction.facts["outcome"] = evidence
     return reaction
+
+
+def _own_and_others(group: Group, reactions: Sequence[Group]) -> tuple[set[str], set[str]]:
+    """Keys of a reaction, and of the others: a sign that it explains is its own too ("the skin lesions" of two)."""
+    theirs = {m.key: m for g in reactions if g is not group for m in g.members}
+    shared = {
+        key for key in explains(group.best.key) & theirs.keys()
+        if (entry := theirs[key].entry) is not None and entry.kind in SIGNS
+    }  # fmt: skip
+    return group.keys | shared, theirs.keys() - shared - group.keys
 
 
 def _is_aggravated(group: Group, document: Document) -> bool:
@@ -308,11 +317,11 @@ def _assess(
     """One assessment per suspect and reaction the text ties together; a suspect without a tie is tied to all."""
     by_id = {drug.id: drug for drug in case.drugs}
     for group, reaction in zip(reactions, case.reactions, strict=True):
-        others = {key for g in reactions if g is not group for key in g.keys}
+        own, others = _own_and_others(group, reactions)
         tied = [s for s in suspects if _tied(s, group)]
         for suspect in tied or suspects:
             drug = by_id[ids[id(suspect)]]
-            result = course.course(story, suspect.keys, group.keys, others)
+            result = course.course(story, suspect.keys, own, others)
             assessment = Assessment(
                 drug=drug.id, reaction=reaction.id, dechallenge=result.dechallenge, rechallenge=result.rechallenge
             )

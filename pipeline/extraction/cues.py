@@ -97,36 +97,33 @@ class CueMatcher:
                 if (name, kind) not in found:
                     found.append((name, kind))
         self._sets = tuple(sets)
-        self._kinds = list(kinds.values())
+        families: dict[tuple[str, str], int] = {}
+        self._kinds = [
+            [(name, families.setdefault((name, kind.partition(":")[0]), len(families)), kind) for name, kind in own]
+            for own in kinds.values()
+        ]
+        self._families = len(families)
+        self._edges = [(phrase[0].isalnum(), phrase[-1].isalnum()) for phrase in kinds]
         self._automaton = AhoCorasick(list(kinds), matchkind=MatchKind.Standard)
 
     def find(self, folded: str) -> dict[str, list[Cue]]:
         """Cues of a text already folded by :func:`fold`, by set, sorted by place; the longest of a family wins."""
-        best: dict[str, dict[tuple[str, int], int]] = {name: {} for name in self._sets}
-        kinds = self._kinds
         padded = f" {folded} "
+        edges, kinds = self._edges, self._kinds
+        hits = []
         for index, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
-            if (padded[start].isalnum() and padded[start + 1].isalnum()) or (
-                padded[end + 1].isalnum() and padded[end].isalnum()
-            ):
-                continue
-            for name, kind in kinds[index]:
-                places = best[name]
-                if places.get((kind, start), 0) < end:
-                    places[kind, start] = end
-        return {name: list(_longest(places)) for name, places in best.items()}
-
-
-def _longest(places: Mapping[tuple[str, int], int]) -> Iterator[Cue]:
-    """Cues in order, from the ends by kind and start, without those inside another of their family."""
-    last_end: dict[str, int] = {}
-    for start, minus_end, _, kind in sorted(
-        [(start, -end, number, kind) for number, ((kind, start), end) in enumerate(places.items())]
-    ):
-        family = kind.partition(":")[0]
-        if -minus_end > last_end.get(family, 0):
-            last_end[family] = -minus_end
-            yield Cue(start, -minus_end, kind)
+            left, right = edges[index]
+            if not ((left and padded[start].isalnum()) or (right and padded[end + 1].isalnum())):
+                hits.append((start, -end, index))
+        hits.sort()
+        found: dict[str, list[Cue]] = {name: [] for name in self._sets}
+        reached = [0] * self._families  # where the last cue of each family ends
+        for start, minus_end, index in hits:
+            for name, family, kind in kinds[index]:
+                if reached[family] < -minus_end:
+                    reached[family] = -minus_end
+                    found[name].append(Cue(start, -minus_end, kind))
+        return found
 
 
 _SPACES = {ord(c): " " for c in "\n\r\t\v\f\u00a0\u2009\u202f\u2007"}
@@ -134,6 +131,7 @@ _DASHES = {ord(c): "-" for c in "\u2010\u2011\u2012\u2013\u2014\u2212"}
 _QUOTES = {ord(c): "'" for c in "\u2018\u2019\u02bc"}
 _LENGTHENING = {ord("İ"): "i"}
 _FOLD = _SPACES | _DASHES | _QUOTES | _LENGTHENING
+_FOLDED = re.compile(f"[{re.escape(''.join(map(chr, _FOLD)))}]")
 
 
 def fold(text: str) -> str:
@@ -141,10 +139,15 @@ def fold(text: str) -> str:
 
     Code points whose lower-case form is longer keep their length, so offsets stay valid.
     """
-    folded = text.translate(_FOLD).lower()
+    plain = text.translate(_FOLD) if text.isascii() else _FOLDED.sub(_fold_one, text)
+    folded = plain.lower()
     if len(folded) == len(text):
         return folded
-    return "".join(c if len(c.lower()) != 1 else c.lower() for c in text.translate(_FOLD))
+    return "".join(c if len(c.lower()) != 1 else c.lower() for c in plain)
+
+
+def _fold_one(match: re.Match[str]) -> str:
+    return _FOLD[ord(match[0])]
 
 
 _FILES = (

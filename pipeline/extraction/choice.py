@@ -17,16 +17,10 @@ from pipeline.data import MAPPINGS, rows
 from pipeline.extraction.features import MARK
 from pipeline.extraction.posteriors import Likely, Posteriors
 from pipeline.extraction.tagger import Tagger
+from pipeline.extraction.weights import weights
 from pipeline.records import Span
 
-SCALE = 0.6
-"""By which the tagger's scores are multiplied before they are probabilities; chosen by cross-validation."""
-LEAST = 0.05
-"""Probability under the tagger from which a span is a candidate."""
-_THRESHOLDS = {"drug": 0.45, "age": 0.45, "sex": 0.45, "ethnicity": 0.45, "reaction": 0.35, "population": 0.35}
-_THRESHOLD = 0.3
-"""Probability from which a candidate is a mention: half the F1 that a type reaches gives the best F1 (Lipton et al.,
-ECML PKDD 2014)."""
+_LEAST = weights("choice")
 TOGETHER = frozenset(
     {
         ("indication", "condition"),
@@ -43,14 +37,14 @@ _MARKS = {
     "time_to_onset": ("time",),
 }  # fmt: skip
 _RELATIONS = ("duration", "after", "later", "within", "day_number", "history", "since")
+_DRUG = (f"{MARK}B-drug", f"{MARK}I-drug")
 _PRONOUNS = frozenset({"he", "she", "his", "her", "him"})
 _ELSEWHERE = ("drug", "reaction", "age", "sex")
-_MANY = 3.0
 
 
 def posteriors(model: Tagger) -> Posteriors:
     """What gives the candidates of a tagger."""
-    return Posteriors(model, SCALE, LEAST)
+    return Posteriors(model, _LEAST["scale"], _LEAST["candidate"])
 
 
 def evidence(
@@ -68,7 +62,7 @@ def evidence(
             elif other in _ELSEWHERE:
                 name = f"elsewhere:{other}"
                 found[name] = max(found.get(name, 0.0), p)
-    found |= {"others": min(_MANY, others), "best other": best_other}
+    found |= {"others": min(_LEAST["many"], others), "best other": best_other}
     inside = forms[first : last + 1]
     found |= {
         "list": float("and" in inside or "," in inside), "bracket": float(inside.count("(") != inside.count(")")),
@@ -110,6 +104,12 @@ def _end(name: str, first: int, marks: Sequence[Sequence[str]]) -> int:
     return end
 
 
+def credible_drug(span: Likely, marks: Sequence[Sequence[str]]) -> bool:
+    """Is a name of the lexicon's drugs among the tokens, or is it nearly certain without one?"""
+    named = any(mark in own for own in marks[span.first : span.last + 1] for mark in _DRUG)
+    return named or span.probability >= _LEAST["unknown drug"]
+
+
 def marked(name: str, marks: Sequence[Sequence[str]]) -> list[Span]:
     """First and last token of each stretch that patterns or lexicon mark so."""
     begin = f"{MARK}B-{name}"
@@ -117,8 +117,8 @@ def marked(name: str, marks: Sequence[Sequence[str]]) -> list[Span]:
 
 
 @lru_cache(maxsize=1)
-def weights() -> Mapping[str, Mapping[str, float]]:
-    """Type to name to weight."""
+def fitted_weights() -> Mapping[str, Mapping[str, float]]:
+    """Type to name of evidence to weight."""
     found: dict[str, dict[str, float]] = {}
     for kind, name, value in rows(MAPPINGS / "tagger" / "choice_weights.tsv", 3):
         found.setdefault(kind, {})[name] = float(value)
@@ -132,10 +132,10 @@ def decide(spans: Sequence[Likely], forms: Sequence[str], marks: Sequence[Sequen
     """
     judged: list[Likely] = []
     for span in spans:
-        own = weights()[span.kind]
+        own = fitted_weights()[span.kind]
         score = sum(own.get(name, 0.0) * value for name, value in evidence(span, spans, forms, marks).items())
         probability = 1 / (1 + exp(-score))
-        if probability >= _THRESHOLDS.get(span.kind, _THRESHOLD):
+        if probability >= _LEAST[span.kind]:
             judged.append(span._replace(probability=probability))
     kept: list[Likely] = []
     for span in sorted(judged, key=lambda one: (-one.probability, one.first, one.last, one.kind)):

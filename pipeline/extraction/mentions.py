@@ -22,9 +22,6 @@ EXCERPT = 3
 something is literature or history."""
 AGE_GROUP = "age-group"
 """What the pattern of an age without a number marks, beside ``age``."""
-_DRUG = (f"{MARK}B-drug", f"{MARK}I-drug")
-_SURE = 0.9
-"""Probability from which a word that the lexicon does not know is a drug in a whole report."""
 
 
 class Reading(NamedTuple):
@@ -112,7 +109,7 @@ def find(text: str, sentences: Sequence[Span] | None = None) -> list[Mention]:
         kept = [
             (one.first, one.last, one.kind)
             for one in choice.decide(own, forms, own_marks)
-            if excerpt or one.kind != "drug" or one.probability >= _SURE or _named(own_marks[one.first : one.last + 1])
+            if excerpt or one.kind != "drug" or choice.credible_drug(one, own_marks)
         ]
         ages = [one for one in kept if one[2] == "age"]
         kept += [
@@ -125,11 +122,6 @@ def find(text: str, sentences: Sequence[Span] | None = None) -> list[Mention]:
             for start, end, kind in sorted((tokens[first][0], tokens[last][1], kind) for first, last, kind in kept)
         ]
     return _joined(text, found)
-
-
-def _named(marks: Sequence[Sequence[str]]) -> bool:
-    """Is a name of the lexicon's drugs among the tokens?"""
-    return any(mark in own for own in marks for mark in _DRUG)
 
 
 @lru_cache(maxsize=1)

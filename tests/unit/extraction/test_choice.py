@@ -10,7 +10,7 @@ from pipeline.extraction.posteriors import Likely
 from pipeline.records import MentionType
 
 FORMS = ["She", "had", "a", "rash", "and", "fever", "(", "38", ")", "3", "weeks", "after", "aspirin"]
-MARKS = [[] for _ in FORMS]
+MARKS: list[list[str]] = [[] for _ in FORMS]
 MARKS[3] = ["mark:B-disorder"]
 MARKS[9], MARKS[10] = ["mark:B-time", "mark:B-time-after"], ["mark:I-time", "mark:I-time-after"]
 DRUG = Likely(0.9, "drug", 12, 12)
@@ -49,13 +49,15 @@ def test_evidence_of_a_span(span: Likely, expected: str) -> None:
 
 
 def test_the_probable_reading_of_the_same_words_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "weights", lambda: {kind: {"score": 1.0} for kind in ("reaction", "drug", "duration")})
+    monkeypatch.setattr(
+        choice, "fitted_weights", lambda: {kind: {"score": 1.0} for kind in ("reaction", "drug", "duration")}
+    )
     assert [one[1:] for one in choice.decide([DRUG, RASH, LIST], FORMS, MARKS)] == [DRUG[1:], RASH[1:]]
 
 
 def test_types_that_go_together_share_words(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = ("duration", "time_to_onset", "reaction")
-    monkeypatch.setattr(choice, "weights", lambda: {kind: {"score": 1.0} for kind in kinds})
+    monkeypatch.setattr(choice, "fitted_weights", lambda: {kind: {"score": 1.0} for kind in kinds})
     spans = [Likely(0.8, "duration", 9, 10), Likely(0.7, "time_to_onset", 9, 10), Likely(0.6, "reaction", 10, 10)]
     assert [one.kind for one in choice.decide(spans, FORMS, MARKS)] == ["duration", "time_to_onset"]
 
@@ -63,4 +65,4 @@ def test_types_that_go_together_share_words(monkeypatch: pytest.MonkeyPatch) -> 
 def test_weights_are_of_mention_types_and_of_evidence_there_is() -> None:
     kinds = {kind for kind, _, _ in rows(MAPPINGS / "tagger" / "choice_weights.tsv", 3)}
     assert kinds <= set(get_args(MentionType))
-    assert all({"bias", "score"} <= choice.weights()[kind].keys() for kind in kinds)
+    assert all({"bias", "score"} <= choice.fitted_weights()[kind].keys() for kind in kinds)

@@ -54,8 +54,8 @@ def test_a_span_is_as_probable_as_the_label_sequences_that_hold_it(model: Tagger
     for own, found in zip(every, Posteriors(model, SCALE, 0.001).spans(every), strict=True):
         wanted = summed(model, own)
         assert {span for span, probability in wanted.items() if probability > 0.0011} <= {one[1:] for one in found}
-        for probability, *span in found:
-            assert probability == pytest.approx(wanted[tuple(span)], abs=1e-4)
+        for probability, kind, first, last in found:
+            assert probability == pytest.approx(wanted[kind, first, last], abs=1e-4)
         assert [one.probability for one in found] == sorted((one.probability for one in found), reverse=True)
 
 

@@ -180,7 +180,7 @@ def train_mentions(data: Path, out: Path, table: features.WordTable) -> None:
                         right[kind].append(stated)
     lines = [CHOICE_HEAD]
     for kind in sorted(evidence):
-        counts = Counter(name for found in evidence[kind] for name in found)
+        counts = Counter(name for found in evidence[kind] for name, value in found.items() if value)
         names = sorted(name for name, count in counts.items() if count >= LEAST)
         matrix = np.array([[found.get(name, 0.0) for name in names] for found in evidence[kind]])
         weights = regression(CHOICE).fit(matrix, right[kind]).coef_[0]

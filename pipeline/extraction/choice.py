@@ -50,7 +50,7 @@ def posteriors(model: Tagger) -> Posteriors:
 def evidence(
     span: Likely, spans: Sequence[Likely], forms: Sequence[str], marks: Sequence[Sequence[str]]
 ) -> dict[str, float]:
-    """What speaks for or against a span among all likely ``spans`` of its sentence, by name; 0 is left out."""
+    """What speaks for or against a span among all likely ``spans`` of its sentence, by name."""
     probability, kind, first, last = span
     found = {"bias": 1.0, "score": log((probability + 1e-4) / (1.0001 - probability)), "length": log(last - first + 1)}
     others = best_other = 0.0
@@ -63,11 +63,11 @@ def evidence(
                 name = f"elsewhere:{other}"
                 found[name] = max(found.get(name, 0.0), p)
     found |= {"others": min(_LEAST["many"], others), "best other": best_other}
-    inside = forms[first : last + 1]
-    found |= {
-        "list": float("and" in inside or "," in inside), "bracket": float(inside.count("(") != inside.count(")")),
-        "initial": float(first == 0),
-    }  # fmt: skip
+    if first != last:
+        inside = forms[first : last + 1]
+        found["list"] = float("and" in inside or "," in inside)
+        found["bracket"] = float(inside.count("(") != inside.count(")"))
+    found["initial"] = float(first == 0)
     found |= {f"ends:{name}": 1.0 for name in _ends(kind, first, last, marks)}
     if kind in ("duration", "time_to_onset"):
         found |= {
@@ -78,7 +78,7 @@ def evidence(
     elif kind == "sex" and first == last and forms[first].lower() in _PRONOUNS:
         found["pronoun"] = 1.0
         found["introduced"] = max(found.get("elsewhere:age", 0.0), found.get("elsewhere:sex", 0.0))
-    return {name: value for name, value in found.items() if value}
+    return found
 
 
 def _ends(kind: str, first: int, last: int, marks: Sequence[Sequence[str]]) -> set[str]:
@@ -130,10 +130,14 @@ def decide(spans: Sequence[Likely], forms: Sequence[str], marks: Sequence[Sequen
 
     Two mentions share no token, unless their types go ``TOGETHER``.
     """
+    weighed = fitted_weights()
     judged: list[Likely] = []
     for span in spans:
-        own = fitted_weights()[span.kind]
-        score = sum(own.get(name, 0.0) * value for name, value in evidence(span, spans, forms, marks).items())
+        own = weighed[span.kind]
+        score = 0.0
+        for name, value in evidence(span, spans, forms, marks).items():
+            if value and name in own:
+                score += own[name] * value
         probability = 1 / (1 + exp(-score))
         if probability >= _LEAST[span.kind]:
             judged.append(span._replace(probability=probability))

@@ -21,7 +21,7 @@ from pipeline.extraction.tagger import Tagger
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
-_SLACK = 3.0
+_SLACK = 2.0
 """Scores by which a stretch must be worse still to be left out: several spans together may be likely enough."""
 
 
@@ -65,13 +65,17 @@ class Posteriors:
         if not len(first):
             return found
         order = np.argsort(-sizes, kind="stable")
-        begins, entering, staying = self._chain(flat, first[order], sizes[order])
+        first, sizes = first[order], sizes[order]
+        active = np.searchsorted(-sizes, -np.arange(sizes[0]), side="left")
+        tokens = np.concatenate([first[:count] + step for step, count in enumerate(active.tolist())])
+        begins, entering, staying = self._chain(flat.take(tokens, axis=0), active)
+        following = np.arange(len(tokens)) + np.repeat(active, active)
         starts = np.cumsum([0, *map(len, scores)])[:-1]
         rows, kinds = np.nonzero(begins[:, self._columns].sum(axis=2) >= self._least)
         columns = self._columns[kinds]
         mass = begins[rows[:, None], columns]
-        sentence = np.searchsorted(starts, rows, side="right") - 1
-        first = last = rows - starts[sentence]
+        sentence = np.searchsorted(starts, tokens[rows], side="right") - 1
+        first = last = tokens[rows] - starts[sentence]
         further = entering
         while len(rows):
             onward = mass * further[rows[:, None], columns]
@@ -81,43 +85,43 @@ class Posteriors:
                 found[sentence[hit]].append(span)
             going = onward.sum(axis=1) >= self._least
             rows, kinds, columns, mass, sentence, first, last = (
-                part[going] for part in (rows + 1, kinds, columns, onward, sentence, first, last + 1)
+                part[going] for part in (following[rows], kinds, columns, onward, sentence, first, last + 1)
             )
             further = staying
         for one in found:
             one.sort(key=lambda span: (-span.probability, span.first, span.last, span.kind))
         return found
 
-    def _chain(self, flat: Floats, first: Ids, sizes: Ids) -> tuple[Floats, Floats, Floats]:
+    def _chain(self, scores: Floats, active: Ids) -> tuple[Floats, Floats, Floats]:
         """Per token and joined type: that it begins there, that a span goes on behind its first, behind a further one.
 
-        All stretches take a step at once; they are ordered by falling size.  A last column is of no type.
+        All stretches take a step at once: the tokens are ordered by step, then by falling size of their stretch, of
+        which ``active`` are as long.  A last column is of no type.
         """
-        active = np.searchsorted(-sizes, -np.arange(sizes[0]), side="left").tolist()
-        rows = [first[:count] + step for step, count in enumerate(active)]
-        every = np.concatenate(rows)
-        likelihoods = np.zeros_like(flat)
-        seen = flat[every]
-        likelihoods[every] = np.exp(self._scale * (seen - seen.max(axis=1, keepdims=True)))
-        forward, backward, ahead = np.zeros_like(flat), np.ones_like(flat), np.zeros_like(flat)
-        totals = np.ones((len(flat), 1), np.float32)
-        now = likelihoods[rows[0]]
-        for step, own in enumerate(rows):
-            if step:
-                now = (now[: len(own)] @ self._moves) * likelihoods[own]
+        likelihoods = np.exp(self._scale * (scores - scores.max(axis=1, keepdims=True)))
+        forward, backward, ahead = np.empty_like(scores), np.ones_like(scores), np.zeros_like(scores)
+        totals = np.empty((len(scores), 1), np.float32)
+        ends = np.cumsum(active).tolist()
+        steps = [slice(end - count, end) for end, count in zip(ends, active.tolist(), strict=True)]
+        now = likelihoods[steps[0]]
+        for number, own in enumerate(steps):
+            if number:
+                now = (now[: own.stop - own.start] @ self._moves) * likelihoods[own]
             total = now.sum(axis=1, keepdims=True)
             now = now / total
-            totals[own] = total
-            forward[own] = now
+            totals[own], forward[own] = total, now
+        likelihoods /= totals
         moves = np.ascontiguousarray(self._moves.T)
-        for own in reversed(rows[1:]):
-            given = likelihoods[own] * backward[own] / totals[own]  # what the next token gives each label
-            ahead[own - 1] = given
-            backward[own - 1] = given @ moves
+        for before, own in zip(reversed(steps[:-1]), reversed(steps[1:]), strict=True):
+            place = slice(before.start, before.start + own.stop - own.start)
+            np.multiply(likelihoods[own], backward[own], out=ahead[place])  # what the next token gives each label
+            np.matmul(ahead[place], moves, out=backward[place])
         inside = ahead[:, self._inside]
-        begins, entering, staying = np.zeros((3, len(flat), self._count + 1), np.float32)
+        begins, entering, staying = np.zeros((3, len(scores), self._count + 1), np.float32)
         begins[:, :-1] = (forward * backward)[:, self._begin]
         with np.errstate(divide="ignore", invalid="ignore"):
-            entering[:, :-1] = np.nan_to_num(self._entering * inside / backward[:, self._begin], posinf=0.0)
-            staying[:, :-1] = np.nan_to_num(self._staying * inside / backward[:, self._inside], posinf=0.0)
+            entering[:, :-1] = self._entering * inside / backward[:, self._begin]
+            staying[:, :-1] = self._staying * inside / backward[:, self._inside]
+        for share in (entering, staying):
+            np.nan_to_num(share, copy=False, posinf=0.0)
         return begins, entering, staying

@@ -282,7 +282,7 @@ def _own_and_others(group: Group, reactions: Sequence[Group]) -> tuple[set[str],
     """Keys of a reaction, and of the others: a sign that it explains is its own too ("the skin lesions" of two)."""
     theirs = {m.key: m for g in reactions if g is not group for m in g.members}
     shared = {
-        key for key in explains(group.best.key) & theirs.keys()
+        key for member in group.members for key in explains(member.key) & theirs.keys()
         if (entry := theirs[key].entry) is not None and entry.kind in SIGNS
     }  # fmt: skip
     return group.keys | shared, theirs.keys() - shared - group.keys

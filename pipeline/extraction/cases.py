@@ -46,7 +46,7 @@ BOTH = 0.14
 """For the best drug times the best disorder, without which the report tells of no adverse reaction."""
 CLEARED = 0.2
 """The same in a report that clears a drug."""
-MATE = 0.3
+MATE = 0.4
 """For a drug that stands in a list with the best suspect."""
 
 _BREAKS = re.compile(r"[-/]")
@@ -78,6 +78,7 @@ def _case(document: Document, number: int, person: Person) -> Case:
     ]
     onset.fill(document, told, case.reactions, [g.keys for g in reactions], [g.keys for g in suspects])
     _assess(case, suspects, reactions, story, ids)
+    _treat(case, kept, reactions, ids)
     for place, evidence in roles.interacting(document, told, kept).items():
         if case.drugs[place].role == "suspect":
             case.drugs[place].role, case.drugs[place].facts["role"] = "interacting", evidence
@@ -147,7 +148,7 @@ def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) 
 
 
 def _denied(disorders: Sequence[Group]) -> bool:
-    """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
+    """Does the report say that there were no adverse effects, and nowhere that there were or what caused them?"""
     members = [m for g in disorders for m in g.members]
     return any(m.features["report: no adverse"] for m in members) and not any(
         m.features["induced link"] or m.features["cause link"] or m.features["report: adverse words"] for m in members
@@ -185,7 +186,20 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
             home = next((c for c in chosen if _explained(group, c)), None)
             if home is not None:
                 home.members += group.members
+    for group in disorders:  # a less likely diagnosis of which a chosen one is a part: its narrower name
+        if group not in likely and group not in chosen and group.score > SIGN:
+            home = next((c for c in chosen if _narrows(group, c)), None)
+            if home is not None:
+                home.members += group.members
     return sorted(chosen, key=lambda g: -g.score)
+
+
+def _narrows(group: Group, chosen: Group) -> bool:
+    """Does a group explain what is itself a diagnosis ("psoriatic nail dystrophy" a "nail disorder")?"""
+    best = chosen.best
+    return best.entry is not None and best.entry.kind not in SIGNS and any(
+        best.key in explains(m.key) for m in group.members
+    )  # fmt: skip
 
 
 def _stands_alone(group: Group, chosen: Sequence[Group], story: Sequence[Event]) -> bool:
@@ -195,6 +209,8 @@ def _stands_alone(group: Group, chosen: Sequence[Group], story: Sequence[Event])
         return False
     if any(m.features["aggravated"] for m in diagnoses):
         return True
+    if any(_blocks(group) & _blocks(other) for other in chosen):
+        return False
     if group.score >= SECOND and any(m.features["cause link"] or m.features["induced link"] for m in diagnoses):
         return True
     if group.score >= OTHER and all(_unlike(group, other) for other in chosen):
@@ -324,9 +340,21 @@ def _assess(
                 drug.action_taken = result.action
                 if result.action_evidence:
                     drug.facts["action_taken"] = result.action_evidence
-    treating = [drug for drug in case.drugs if drug.role == "treatment"]
-    for reaction in case.reactions[:1]:
-        reaction.treatments = [drug.id for drug in treating]
+
+
+def _treat(case: Case, kept: Sequence[Group], reactions: Sequence[Group], ids: dict[int, str]) -> None:
+    """Name the treatments of the first reaction: all of them; of the others: those that the text says were for them."""
+    by_id = {drug.id: drug for drug in case.drugs}
+    for group in kept:
+        drug = by_id[ids[id(group)]]
+        if drug.role == "treatment" and case.reactions:
+            for number, reaction in enumerate(case.reactions):
+                if number == 0 or _given_for(group, reactions[number]):
+                    reaction.treatments.append(drug.id)
+
+
+def _given_for(drug: Group, reaction: Group) -> bool:
+    return any(x.kind == "indication" and x.disorder.key in reaction.keys for m in drug.members for x in m.links)
 
 
 def _tied(suspect: Group, reaction: Group) -> bool:

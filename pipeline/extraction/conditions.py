@@ -48,6 +48,8 @@ _COMPLAINT = re.compile(
 _NAME = re.compile(r"(?:[^\W\d_][\w'’-]*\s?){1,6}")  # what a disorder unknown to the lexicon must look like
 _WINDOW = 70  # code points before a mention in which its introduction is looked for
 _FIRM = frozenset({"present", "historical", "possible"})
+_STAGES = ("metastatic", "locally advanced", "advanced", "recurrent", "relapsed", "refractory")
+"""Words that say how far a tumor has come: they stay with its name."""
 _GENERAL = frozenset(
     {
         "disease",
@@ -106,7 +108,10 @@ def _own(group: Group, by_index: dict[int, Sentence]) -> list[Found]:
 
 def _concept(group: Group, own: Sequence[Found]) -> Concept:
     best = group.best
-    return Concept(term=name(best), codings=codings(best), verbatim=verbatim(own), evidence=evidence(own))
+    forms = verbatim(own)
+    stage = next((word for word in _STAGES for form in forms if form.lower().startswith(f"{word} ")), None)
+    term = f"{stage} {name(best)}" if stage and not name(best).startswith(stage) else name(best)
+    return Concept(term=term, codings=codings(best), verbatim=forms, evidence=evidence(own))
 
 
 # --- indications --------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ _LOOSE_WORDS = 4
 _LOOSE = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "loose_words.tsv", 1))
 LIST = re.compile(r"\s*(?:\([^)]{0,25}\))?\s*(?:,|/|\+|,?\s*(?:and|or|plus|and/or|with|as well as))\s*", re.IGNORECASE)
 """What stands between two items of one list: "A, B (C) and D"."""
+_ARTICLE = re.compile(r"(?:an?|the|his|her|their)\s+(?=\w)", re.IGNORECASE)
 _DISORDER_TYPES = {"reaction", "indication", "condition"}
 _DEGREES = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "degree_words.tsv", 1))
 
@@ -54,7 +55,7 @@ class Found:
 
 @dataclass(slots=True)
 class Sentence:
-    """One sentence; ``found`` is ordered by place, as is what belongs to it."""
+    """One sentence; ``found`` is ordered by place. ``caption``: it stands under a picture, not in the narrative."""
 
     index: int
     start: int
@@ -63,6 +64,7 @@ class Sentence:
     cues: list[Cue]
     tokens: list[Span]
     found: list[Found] = field(default_factory=list)
+    caption: bool = False
     _by_semantic: dict[Semantic, list[Found]] | None = field(default=None, repr=False)
     _by_family: dict[str, list[Cue]] | None = field(default=None, repr=False)
 
@@ -128,6 +130,10 @@ def read(report: Report) -> Document:
             zip(spans, drawn.zones, drawn.cues, tokens, strict=True)
         )
     ]
+    for section in report.sections:
+        if section.kind == "caption":
+            for sentence in sentences[bisect_left(starts, section.start) : bisect_left(starts, section.end)]:
+                sentence.caption = True
     long_forms = {found.short: text[slice(*found.long)] for found in abbreviations.find(text)}
     tagged = mentions.find(text, spans)
     matches = lexicon().find(text)
@@ -172,10 +178,11 @@ def _place(
                 labels |= {(m.start, m.end): mention.type for m in inside}
                 continue
             taken.append((mention.start, mention.end))
+            start = mention.start + (len(article[0]) if (article := _ARTICLE.match(mention.text)) else 0)
             entry = _head(inside)
             key = _key(mention.text, entry, semantic, long_forms)
             entry = entry or lexicon().lookup(long_forms.get(mention.text, mention.text), semantic)
-            found.append(Found(semantic, mention.start, mention.end, mention.text, key, entry, mention.type, -1))
+            found.append(Found(semantic, start, mention.end, text[start : mention.end], key, entry, mention.type, -1))
         taken.sort()
         taken_starts = [start for start, _ in taken]
         for match in own:

@@ -15,6 +15,8 @@ from pipeline.extraction.cues import Cue, fold
 from pipeline.extraction.zones import Zone, zones
 from pipeline.records import Report, Section, SectionKind, Span
 
+_Part = tuple[SectionKind, int, int, str | None]
+
 
 class Outline(NamedTuple):
     """``spans``, ``cues`` and ``zones`` have one item per sentence; ``starts`` are the beginnings of the spans."""
@@ -42,13 +44,17 @@ class Outline(NamedTuple):
 
 def outline(report: Report) -> Outline:
     """The outline of a report; those of the last reports are remembered, and not to be changed."""
-    return _outline(report.text, tuple((section.kind, section.start, section.end) for section in report.sections))
+    return _outline(report.text, tuple(map(_as_key, report.sections)))
+
+
+def _as_key(section: Section) -> _Part:
+    return section.kind, section.start, section.end, section.title
 
 
 @lru_cache(maxsize=2)
-def _outline(text: str, sections: tuple[tuple[SectionKind, int, int], ...]) -> Outline:
+def _outline(text: str, sections: tuple[_Part, ...]) -> Outline:
     folded, spans = fold(text), segment.sentences(text)
     found = Outline(folded, spans, [start for start, _ in spans], [], [])
     cues = found.by_sentence(phrases.find(folded))
-    parts = [Section(kind=kind, start=start, end=end) for kind, start, end in sections]
+    parts = [Section(kind=kind, start=start, end=end, title=title) for kind, start, end, title in sections]
     return found._replace(cues=cues, zones=zones(text, spans, parts, cues))

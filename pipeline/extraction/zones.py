@@ -78,7 +78,7 @@ def zones(
                 else "case"
             )
             previous_kind = kind
-        if kind in _APART:
+        if kind in _APART or (inside and text[start:end] == sections[section_index].title):
             found.append("apart")
             continue
         if kind == "title":

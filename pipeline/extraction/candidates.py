@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import pairwise, repeat
+from itertools import accumulate, pairwise, repeat
 from operator import mul
 
 from pipeline.data import MAPPINGS, rows
@@ -104,11 +104,12 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
             by_key[name].append(event)
     size = max(1, len(document.text))
     indexed = _mesh(document)
+    turns = _Turns(story)
     about = _report_features(document, sentences, story, everything)
     for candidate in everything:
         features = _shared_features(candidate, zones, first_sentence, size)
         if candidate.semantic == "drug":
-            features |= _drug_features(candidate, by_key[candidate.key], story, by_index, first_onset)
+            features |= _drug_features(candidate, by_key[candidate.key], turns, by_index, first_onset)
         else:
             features |= _disorder_features(candidate, by_key[candidate.key], story, by_index, first_drug)
         candidate.features = features | about
@@ -121,8 +122,9 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
     _weigh_contexts(document, sentences, everything)
     _compare(everything)
     for candidate in everything:
-        candidate.features["sentences"] = log_odds(f"{candidate.semantic} sentences", candidate.features)
-        candidate.score = score(f"{candidate.semantic} first look", candidate.features)
+        told = {name: value for name, value in candidate.features.items() if value}
+        candidate.features["sentences"] = told["sentences"] = log_odds(f"{candidate.semantic} sentences", told)
+        candidate.score = score(f"{candidate.semantic} first look", told)
     add_partners(everything, [candidate.score for candidate in everything])
     for candidate in everything:
         candidate.score = score(candidate.semantic, candidate.features)
@@ -375,10 +377,26 @@ def _near(sentences: Mapping[int, Sentence], mentions: Iterable[Found], *kinds: 
     )
 
 
+class _Turns:
+    """The turns of a story: what is found is found by halving, because there may be as many as drugs are named."""
+
+    def __init__(self, story: Sequence[Event]) -> None:
+        self._turns = [event for event in story if event.kind in _TURNS]
+        self._reached = list(accumulate((event.start for event in self._turns), max))
+
+    def bring_relief(self, start: Event) -> bool:
+        """Is the next thing that the story tells after the drug was given an improvement?"""
+        at = bisect_right(self._reached, start.end)
+        if at == len(self._turns):
+            return False
+        turn = self._turns[at]
+        return turn.kind in ("improve", "resolve") and turn.sentence <= start.sentence + 1
+
+
 def _drug_features(
     candidate: Candidate,
     happened: Sequence[Event],
-    story: Sequence[Event],
+    turns: _Turns,
     sentences: Mapping[int, Sentence],
     first_onset: int,
 ) -> dict[str, float]:
@@ -402,7 +420,7 @@ def _drug_features(
     }
     features |= {
         "suspect cue": _near(sentences, own, "suspect:before", "suspect:any"),
-        "relieves": _capped(e.kind in ("start", "ongoing") and _relief(story, e) for e in happened),
+        "relieves": _capped(e.kind in ("start", "ongoing") and turns.bring_relief(e) for e in happened),
         "first after onset": float(bool(own) and own[0].start > first_onset),
         "treatment of": _capped(m.start and _after_improvement(sentences[m.sentence], m) for m in own),
         "with improvement": _near(sentences, own, "improve:any", "resolve:any", reach=90),
@@ -420,14 +438,6 @@ def _cleared(mentions: Sequence[Found], sentences: Mapping[int, Sentence]) -> bo
             after = cue.kind == "reject:after" and 0 <= mention.start - cue.end <= _CLOSE
             if after or (cue.kind == "reject:before" and 0 <= cue.start - mention.end <= _CLOSE):
                 return True
-    return False
-
-
-def _relief(story: Sequence[Event], start: Event) -> bool:
-    """Is the next thing that the story tells after the drug was given an improvement?"""
-    for event in story:
-        if event.start > start.end and event.kind in _TURNS:
-            return event.kind in ("improve", "resolve") and event.sentence <= start.sentence + 1
     return False
 
 

@@ -10,6 +10,7 @@ which it is not plain that they are no part of a name.
 """
 
 import gzip
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain, repeat
@@ -43,7 +44,7 @@ _APART = 1000.0
 
 
 class Model(NamedTuple):
-    """A model file: ``features[rows[i]]`` weighs ``weights[i]`` for ``labels[columns[i]]``.
+    """A model file: ``features[rows[i]]``, which are sorted, weighs ``weights[i]`` for ``labels[columns[i]]``.
 
     ``labels`` are ``O``, then ``B-`` of all types, then ``I-`` of all types in the same order; ``transitions`` (labels,
     labels) are those from the row's to the column's, ``-inf`` where impossible.  ``offsets`` are added to the scores of
@@ -71,6 +72,14 @@ class Model(NamedTuple):
                 data["transitions"],
                 offsets or {},
             )
+
+    def beginning(self, prefix: str) -> Iterator[tuple[int, str]]:
+        """The features that begin with a prefix: their numbers, and what follows it."""
+        first = bisect_left(self.features, prefix)
+        last = bisect_left(self.features, prefix[:-1] + chr(ord(prefix[-1]) + 1))
+        size = len(prefix)
+        for number in range(first, last):
+            yield number, self.features[number][size:]
 
 
 class _Filling:
@@ -114,15 +123,14 @@ class _Pairs:
         first = 0
         for model in models:
             places: dict[int, int] = {}
-            for number, name in enumerate(model.features):
-                if name.startswith(group):
-                    step, _, pair = name[len(group) :].partition("|")
-                    left, _, right = pair.rpartition("_")
-                    code = self._code(self._id(left), self._id(right))
-                    row = found.get(code)
-                    if row is None:
-                        found[code] = row = filling.row()
-                    places[number] = row * len(steps) + filling.slot[step]
+            for number, name in model.beginning(group):
+                step, _, pair = name.partition("|")
+                left, _, right = pair.rpartition("_")
+                code = self._id(left) << 32 | self._id(right)
+                row = found.get(code)
+                if row is None:
+                    found[code] = row = filling.row()
+                places[number] = row * len(steps) + filling.slot[step]
             filling.fill(model, first, places)
             first += len(model.labels)
         codes: Ids = np.array([-1, *found], np.int64)
@@ -132,10 +140,6 @@ class _Pairs:
 
     def _id(self, name: str) -> int:
         return self.ids.setdefault(name, len(self.ids) + 1)
-
-    @staticmethod
-    def _code(left: int, right: int) -> int:
-        return left << 32 | right
 
     def add(self, total: Scores, ids: Ids) -> None:
         """Add the weights of all neighbouring ``ids`` (0: a word of no pair) to the tokens' scores."""
@@ -181,19 +185,15 @@ class Tables:
         first = 0
         for model in models:
             places: dict[int, int] = {}
-            for number, name in enumerate(model.features):
-                distance, bar, feature = name.partition("|")
-                if bar and distance in filling.slot:
-                    known = self._near
-                    if distance != "0":
-                        known = (
-                            self._far if distance[-1] == str(REACH)
-                            else self._beside if feature.startswith("suffix=") else known
-                        )  # fmt: skip
-                    row = known.get(feature)
+            for step in _DISTANCES:
+                slot = filling.slot[str(step)]
+                known = self._far if abs(step) == REACH else self._near
+                for number, feature in model.beginning(f"{step}|"):
+                    own = self._beside if step and known is self._near and feature.startswith("suffix=") else known
+                    row = own.get(feature)
                     if row is None:
-                        known[feature] = row = filling.row()
-                    places[number] = row * len(_DISTANCES) + filling.slot[distance]
+                        own[feature] = row = filling.row()
+                    places[number] = row * len(_DISTANCES) + slot
             filling.fill(model, first, places)
             first += len(model.labels)
         self._weights = filling.table().reshape(-1, len(_DISTANCES) * self.columns)
@@ -201,16 +201,14 @@ class Tables:
     def _by_class(self, prefix: str, kinds: Sequence[str], models: Sequence[Model]) -> list[Scores]:
         """Weights of pairs ``a_b`` of classes on the left, on the right and around: (a × classes + b, columns)."""
         classes = {name: number for number, name in enumerate(kinds)}
-        sides = {f"{prefix}{side}": number for number, side in enumerate(("left", "right", "between"))}
-        tables: Scores = np.zeros((len(sides), len(classes) ** 2, self.columns), np.float32)
+        tables: Scores = np.zeros((3, len(classes) ** 2, self.columns), np.float32)
         first = 0
         for model in models:
             place: Ids = np.full(len(model.features), -1)
-            for number, name in enumerate(model.features):
-                side, _, pair = name.partition(":")
-                if side in sides:
+            for side, name in enumerate(("left", "right", "between")):
+                for number, pair in model.beginning(f"{prefix}{name}:"):
                     left, _, right = pair.partition("_")
-                    place[number] = (sides[side] * len(classes) + classes[left]) * len(classes) + classes[right]
+                    place[number] = (side * len(classes) + classes[left]) * len(classes) + classes[right]
             own = place[model.rows] >= 0
             tables.reshape(-1, self.columns)[place[model.rows[own]], model.columns[own] + first] = model.weights[own]
             first += len(model.labels)

@@ -34,7 +34,7 @@ Features = tuple[str, Iterable[str]]
 
 
 def odds(document: Document, sentence: Sentence) -> list[tuple[Found, float]]:
-    """Log odds that the mentions of a sentence take part in a reaction; one within another shares its place."""
+    """Log odds that a mention takes part in an adverse reaction; mentions within others share a place."""
     if not sentence.found:
         return []
     found = []

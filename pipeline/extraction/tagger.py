@@ -143,11 +143,11 @@ class _Pairs:
 
     def add(self, total: Scores, ids: Ids) -> None:
         """Add the weights of all neighbouring ``ids`` (0: a word of no pair) to the tokens' scores."""
-        at = np.flatnonzero((ids[:-1] > 0) & (ids[1:] > 0))
+        at = ((ids[:-1] > 0) & (ids[1:] > 0)).nonzero()[0]
         codes = ids[at] << 32 | ids[at + 1]
-        place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
-        hit = self._codes[place] == codes
-        at, weights = at[hit], self._weights[place[hit]]
+        place = np.minimum(self._codes.searchsorted(codes), len(self._codes) - 1)
+        hit = (self._codes[place] == codes).nonzero()[0]
+        at, weights = at[hit], self._weights.take(place[hit], axis=0)
         for number, step in enumerate(self._steps):  # what falls beyond a sentence falls into a gap
             total[at - step] += weights[:, number]
 
@@ -315,6 +315,13 @@ class Tagger:
         self._transitions = model.transitions
         self._types = len(model.labels) // 2
         self._bounds = _bounds(model.transitions, self._types)
+        begins, insides = np.arange(self._types) + 1, np.arange(self._types) + self._types + 1
+        # To "O" and the labels B from all, to each label I from B and I of its type, and all the other way round.
+        self._moves = (
+            np.ascontiguousarray(model.transitions[:, : self._types + 1, None]),
+            np.stack([model.transitions[begins, insides], model.transitions[insides, insides]])[..., None],
+            np.ascontiguousarray(model.transitions.T),
+        )
 
     @classmethod
     def read(cls, path: Path, words: features.WordTable) -> Self:
@@ -338,7 +345,7 @@ class Tagger:
         """The best label sequence of each sentence: Viterbi over all stretches of undecided tokens at once."""
         paths: list[list[str]] = [["O"] * len(one) for one in scores]
         sizes = np.array([len(one) for one in scores], np.int64)
-        starts = np.cumsum(sizes) - sizes
+        starts = sizes.cumsum() - sizes
         size = int(sizes.sum())
         if not size:
             return paths
@@ -354,9 +361,9 @@ class Tagger:
         flat[begins & ~border[:-1]] += self._transitions[0]
         flat[begins & border[:-1], self._types + 1 :] = -np.inf
         flat[ends & ~border[1:]] += self._transitions[:, 0]
-        first = np.flatnonzero(begins)
-        places, columns = self._best(flat, first, np.flatnonzero(ends) + 1 - first)
-        inside = np.searchsorted(starts, places, side="right") - 1
+        first = begins.nonzero()[0]
+        places, columns = self._best(flat, first, ends.nonzero()[0] + 1 - first)
+        inside = starts.searchsorted(places, side="right") - 1
         for sentence, place, column in zip(
             inside.tolist(), (places - starts[inside]).tolist(), columns.tolist(), strict=True
         ):
@@ -390,23 +397,22 @@ class Tagger:
         """
         if not len(first):
             return first, first
-        order = np.argsort(-sizes, kind="stable")
+        order = (-sizes).argsort(kind="stable")
         offsets, sizes = first[order], sizes[order]
-        active = np.searchsorted(-sizes, -np.arange(sizes[0]), side="left").tolist()
+        steps = np.arange(sizes[0])
+        active = (-sizes).searchsorted(-steps, side="left").tolist()
+        rows = np.minimum(offsets + steps[:, None], len(flat) - 1)
+        own = np.ascontiguousarray(flat.take(rows, axis=0).transpose(0, 2, 1))  # (steps, labels, stretches)
+        outer, inner, backward = self._moves
         types = self._types
-        outer = np.ascontiguousarray(self._transitions[:, : types + 1, None])  # to "O" and to the labels B
-        inner = np.arange(types)
-        begun = self._transitions[inner + 1, inner + types + 1, None]
-        going = self._transitions[inner + types + 1, inner + types + 1, None]
-        best = flat[offsets].T
+        best = own[0]
         trail = [best]
-        for step in range(1, sizes[0]):
+        for step in range(1, len(steps)):
             count = active[step]
-            before, best = best[:, :count], flat.take(offsets[:count] + step, axis=0).T
+            before, best = best[:, :count], own[step, :, :count]
             best[: types + 1] += np.maximum.reduce(before[:, None] + outer)
-            best[types + 1 :] += np.maximum(before[1 : types + 1] + begun, before[types + 1 :] + going)
+            best[types + 1 :] += np.maximum.reduce(before[1:].reshape(2, types, count) + inner)
             trail.append(best)
-        backward = np.ascontiguousarray(self._transitions.T)
         columns = best.argmax(axis=0)
         chosen = [columns]
         for best in reversed(trail[:-1]):  # the stretches that end at this step join
@@ -415,8 +421,9 @@ class Tagger:
             columns = np.concatenate([known, best[:, count:].argmax(axis=0)]) if count < best.shape[1] else known
             chosen.append(columns)
         found = np.concatenate(chosen[::-1])
-        places = np.concatenate([offsets[:count] + step for step, count in enumerate(active)])
-        return places[found > 0], found[found > 0]
+        places = np.concatenate([row[:count] for row, count in zip(rows, active, strict=True)])
+        marked = found.nonzero()[0]
+        return places[marked], found[marked]
 
     def gain(self, scores: Scores, columns: NDArray[np.int64]) -> float:
         """By how much (log scale) a labelling of one sentence scores better than one that marks nothing."""
@@ -458,7 +465,7 @@ def _surroundings(words: Ids, triggers: Ids) -> tuple[Ids, Ids, Ids, Ids]:
     """``features.surroundings`` of all tokens; ``words`` is 0 and ``triggers`` none between sentences."""
     stops = (triggers > 0) | (words == 0)
     kinds = triggers[stops]
-    behind = np.cumsum(stops)
+    behind = stops.cumsum()
     before = behind - stops
     last = len(kinds) - 1
     return kinds[before - 1], kinds[before - 2], kinds[np.minimum(behind, last)], kinds[np.minimum(behind + 1, last)]

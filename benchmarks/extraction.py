@@ -34,9 +34,13 @@ SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 _NUMBER = re.compile(r"\d+")
 _FIRST = """
 import time
-from pipeline.batches import extract_report
+from pipeline.assessment import assess
+from pipeline.extraction import extract
 from pipeline.records import Report, encode
-encode(extract_report(Report(report_id="1", text="A 5-year-old girl developed a rash after 10 mg of imatinib.")))
+report = Report(report_id="1", text="A 5-year-old girl developed a rash after 10 mg of imatinib.")
+extraction = extract(report)
+extraction.cases = [assess(case, report, extraction.mentions) for case in extraction.cases]
+encode(extraction)
 print(time.process_time())
 """
 _T = TypeVar("_T")

@@ -83,6 +83,9 @@ def read_cues(path: Path) -> Iterator[tuple[str, str]]:
             yield kind, phrase
 
 
+_Kind = tuple[str, int, str]  # the set, the number of the family, and the kind
+
+
 class CueMatcher:
     """Matches the cues of several sets in one pass; of one family (the kind up to ``:``) of a set none lies in another.
 
@@ -90,21 +93,23 @@ class CueMatcher:
     """
 
     def __init__(self, sets: Mapping[str, Iterable[tuple[str, str]]]) -> None:
-        kinds: dict[str, list[tuple[str, str]]] = {}
-        for name, cues in sets.items():
-            for kind, phrase in cues:
-                found = kinds.setdefault(phrase.lower(), [])
-                if (name, kind) not in found:
-                    found.append((name, kind))
         self._sets = tuple(sets)
         families: dict[tuple[str, str], int] = {}
-        self._kinds = [
-            [(name, families.setdefault((name, kind.partition(":")[0]), len(families)), kind) for name, kind in own]
-            for own in kinds.values()
-        ]
+        kinds: dict[str, tuple[_Kind, ...]] = {}
+        for name, cues in sets.items():
+            alone: dict[str, tuple[_Kind, ...]] = {}  # hundreds of phrases share one kind, and so its tuple
+            for kind, phrase in cues:
+                own = alone.get(kind)
+                if own is None:
+                    family = families.setdefault((name, kind.partition(":")[0]), len(families))
+                    alone[kind] = own = ((name, family, kind),)
+                known = kinds.setdefault(phrase.lower(), own)
+                if own[0] not in known:
+                    kinds[phrase.lower()] = known + own
         self._families = len(families)
+        self._kinds = list(kinds.values())
         self._edges = [(phrase[0].isalnum(), phrase[-1].isalnum()) for phrase in kinds]
-        self._automaton = AhoCorasick(list(kinds), matchkind=MatchKind.Standard)
+        self._automaton = AhoCorasick(kinds, matchkind=MatchKind.Standard)
 
     def find(self, folded: str) -> dict[str, list[Cue]]:
         """Cues of a text already folded by :func:`fold`, by set, sorted by place; the longest of a family wins."""

@@ -23,6 +23,8 @@ _TERMINATOR = re.compile(
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘/]+$")
 _INITIAL = re.compile(r"(?:[A-Z]\.-?)*[A-Z]$")
 _WORD_BEFORE = re.compile(r"(\w+)\s+\S+$")
+_LONGEST = 2000  # code points of a sentence, about: what is longer is a table or a list
+_SPACE = re.compile(r"\s")
 _LOOK_BACK = 40  # code points of context before a full stop: longer than any abbreviation with the word before it
 
 
@@ -41,7 +43,8 @@ def sentences(text: str) -> list[Span]:
     """Spans of the sentences, in order, without surrounding white space; every non-space character lies in one.
 
     A blank line ends a sentence; so does a line break that the width of the lines around it does not explain, before a
-    capital or a digit: headings, titles and list items.  Any other line break is white space.
+    capital or a digit: headings, titles and list items.  Any other line break is white space.  An endless sentence is
+    cut at white space, so that what compares all parts of a sentence with each other stays linear in the text.
     """
     spans: list[Span] = []
     for start, end in _blocks(text):
@@ -55,6 +58,9 @@ def sentences(text: str) -> list[Span]:
 
 
 def _append(spans: list[Span], text: str, start: int, end: int) -> None:
+    while end - start > _LONGEST and (space := _SPACE.search(text, start + _LONGEST, end)):
+        _append(spans, text, start, space.start())
+        start = space.end()
     piece = text[start:end]
     stripped = piece.strip()
     if stripped:

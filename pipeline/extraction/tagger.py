@@ -10,6 +10,7 @@ which it is not plain that they are no part of a name.
 """
 
 import gzip
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain, repeat
@@ -43,7 +44,7 @@ _APART = 1000.0
 
 
 class Model(NamedTuple):
-    """A model file: ``features[rows[i]]`` weighs ``weights[i]`` for ``labels[columns[i]]``.
+    """A model file: ``features[rows[i]]``, which are sorted, weighs ``weights[i]`` for ``labels[columns[i]]``.
 
     ``labels`` are ``O``, then ``B-`` of all types, then ``I-`` of all types in the same order; ``transitions`` (labels,
     labels) are those from the row's to the column's, ``-inf`` where impossible.
@@ -68,6 +69,14 @@ class Model(NamedTuple):
                 data["weights"].astype(np.float32),
                 data["transitions"],
             )
+
+    def beginning(self, prefix: str) -> Iterator[tuple[int, str]]:
+        """The features that begin with a prefix: their numbers, and what follows it."""
+        first = bisect_left(self.features, prefix)
+        last = bisect_left(self.features, prefix[:-1] + chr(ord(prefix[-1]) + 1))
+        size = len(prefix)
+        for number in range(first, last):
+            yield number, self.features[number][size:]
 
 
 class _Filling:
@@ -111,15 +120,14 @@ class _Pairs:
         first = 0
         for model in models:
             places: dict[int, int] = {}
-            for number, name in enumerate(model.features):
-                if name.startswith(group):
-                    step, _, pair = name[len(group) :].partition("|")
-                    left, _, right = pair.rpartition("_")
-                    code = self._code(self._id(left), self._id(right))
-                    row = found.get(code)
-                    if row is None:
-                        found[code] = row = filling.row()
-                    places[number] = row * len(steps) + filling.slot[step]
+            for number, name in model.beginning(group):
+                step, _, pair = name.partition("|")
+                left, _, right = pair.rpartition("_")
+                code = self._id(left) << 32 | self._id(right)
+                row = found.get(code)
+                if row is None:
+                    found[code] = row = filling.row()
+                places[number] = row * len(steps) + filling.slot[step]
             filling.fill(model, first, places)
             first += len(model.labels)
         codes: Ids = np.array([-1, *found], np.int64)
@@ -130,17 +138,13 @@ class _Pairs:
     def _id(self, name: str) -> int:
         return self.ids.setdefault(name, len(self.ids) + 1)
 
-    @staticmethod
-    def _code(left: int, right: int) -> int:
-        return left << 32 | right
-
     def add(self, total: Scores, ids: Ids) -> None:
         """Add the weights of all neighbouring ``ids`` (0: a word of no pair) to the tokens' scores."""
-        at = np.flatnonzero((ids[:-1] > 0) & (ids[1:] > 0))
+        at = ((ids[:-1] > 0) & (ids[1:] > 0)).nonzero()[0]
         codes = ids[at] << 32 | ids[at + 1]
-        place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
-        hit = self._codes[place] == codes
-        at, weights = at[hit], self._weights[place[hit]]
+        place = np.minimum(self._codes.searchsorted(codes), len(self._codes) - 1)
+        hit = (self._codes[place] == codes).nonzero()[0]
+        at, weights = at[hit], self._weights.take(place[hit], axis=0)
         for number, step in enumerate(self._steps):  # what falls beyond a sentence falls into a gap
             total[at - step] += weights[:, number]
 
@@ -176,19 +180,15 @@ class Tables:
         first = 0
         for model in models:
             places: dict[int, int] = {}
-            for number, name in enumerate(model.features):
-                distance, bar, feature = name.partition("|")
-                if bar and distance in filling.slot:
-                    known = self._near
-                    if distance != "0":
-                        known = (
-                            self._far if distance[-1] == str(REACH)
-                            else self._beside if feature.startswith("suffix=") else known
-                        )  # fmt: skip
-                    row = known.get(feature)
+            for step in _DISTANCES:
+                slot = filling.slot[str(step)]
+                known = self._far if abs(step) == REACH else self._near
+                for number, feature in model.beginning(f"{step}|"):
+                    own = self._beside if step and known is self._near and feature.startswith("suffix=") else known
+                    row = own.get(feature)
                     if row is None:
-                        known[feature] = row = filling.row()
-                    places[number] = row * len(_DISTANCES) + filling.slot[distance]
+                        own[feature] = row = filling.row()
+                    places[number] = row * len(_DISTANCES) + slot
             filling.fill(model, first, places)
             first += len(model.labels)
         self._weights = filling.table().reshape(-1, len(_DISTANCES) * self.columns)
@@ -196,16 +196,14 @@ class Tables:
     def _by_class(self, prefix: str, kinds: Sequence[str], models: Sequence[Model]) -> list[Scores]:
         """Weights of pairs ``a_b`` of classes on the left, on the right and around: (a × classes + b, columns)."""
         classes = {name: number for number, name in enumerate(kinds)}
-        sides = {f"{prefix}{side}": number for number, side in enumerate(("left", "right", "between"))}
-        tables: Scores = np.zeros((len(sides), len(classes) ** 2, self.columns), np.float32)
+        tables: Scores = np.zeros((3, len(classes) ** 2, self.columns), np.float32)
         first = 0
         for model in models:
             place: Ids = np.full(len(model.features), -1)
-            for number, name in enumerate(model.features):
-                side, _, pair = name.partition(":")
-                if side in sides:
+            for side, name in enumerate(("left", "right", "between")):
+                for number, pair in model.beginning(f"{prefix}{name}:"):
                     left, _, right = pair.partition("_")
-                    place[number] = (sides[side] * len(classes) + classes[left]) * len(classes) + classes[right]
+                    place[number] = (side * len(classes) + classes[left]) * len(classes) + classes[right]
             own = place[model.rows] >= 0
             tables.reshape(-1, self.columns)[place[model.rows[own]], model.columns[own] + first] = model.weights[own]
             first += len(model.labels)
@@ -312,6 +310,13 @@ class Tagger:
         self.transitions = model.transitions
         self._types = len(model.labels) // 2
         self._bounds = _bounds(model.transitions, self._types)
+        begins, insides = np.arange(self._types) + 1, np.arange(self._types) + self._types + 1
+        # To "O" and the labels B from all, to each label I from B and I of its type, and all the other way round.
+        self._moves = (
+            np.ascontiguousarray(model.transitions[:, : self._types + 1, None]),
+            np.stack([model.transitions[begins, insides], model.transitions[insides, insides]])[..., None],
+            np.ascontiguousarray(model.transitions.T),
+        )
 
     @classmethod
     def read(cls, path: Path, words: features.WordTable) -> Self:
@@ -396,23 +401,22 @@ class Tagger:
         """
         if not len(first):
             return first, first
-        order = np.argsort(-sizes, kind="stable")
+        order = (-sizes).argsort(kind="stable")
         offsets, sizes = first[order], sizes[order]
-        active = np.searchsorted(-sizes, -np.arange(sizes[0]), side="left").tolist()
+        steps = np.arange(sizes[0])
+        active = (-sizes).searchsorted(-steps, side="left").tolist()
+        rows = np.minimum(offsets + steps[:, None], len(flat) - 1)
+        own = np.ascontiguousarray(flat.take(rows, axis=0).transpose(0, 2, 1))  # (steps, labels, stretches)
+        outer, inner, backward = self._moves
         types = self._types
-        outer = np.ascontiguousarray(self.transitions[:, : types + 1, None])  # to "O" and to the labels B
-        inner = np.arange(types)
-        begun = self.transitions[inner + 1, inner + types + 1, None]
-        going = self.transitions[inner + types + 1, inner + types + 1, None]
-        best = flat[offsets].T
+        best = own[0]
         trail = [best]
-        for step in range(1, sizes[0]):
+        for step in range(1, len(steps)):
             count = active[step]
-            before, best = best[:, :count], flat.take(offsets[:count] + step, axis=0).T
+            before, best = best[:, :count], own[step, :, :count]
             best[: types + 1] += np.maximum.reduce(before[:, None] + outer)
-            best[types + 1 :] += np.maximum(before[1 : types + 1] + begun, before[types + 1 :] + going)
+            best[types + 1 :] += np.maximum.reduce(before[1:].reshape(2, types, count) + inner)
             trail.append(best)
-        backward = np.ascontiguousarray(self.transitions.T)
         columns = best.argmax(axis=0)
         chosen = [columns]
         for best in reversed(trail[:-1]):  # the stretches that end at this step join
@@ -421,8 +425,9 @@ class Tagger:
             columns = np.concatenate([known, best[:, count:].argmax(axis=0)]) if count < best.shape[1] else known
             chosen.append(columns)
         found = np.concatenate(chosen[::-1])
-        places = np.concatenate([offsets[:count] + step for step, count in enumerate(active)])
-        return places[found > 0], found[found > 0]
+        places = np.concatenate([row[:count] for row, count in zip(rows, active, strict=True)])
+        marked = found.nonzero()[0]
+        return places[marked], found[marked]
 
     def gain(self, scores: Scores, columns: NDArray[np.int64]) -> float:
         """By how much (log scale) a labelling of one sentence scores better than one that marks nothing."""
@@ -464,7 +469,7 @@ def _surroundings(words: Ids, triggers: Ids) -> tuple[Ids, Ids, Ids, Ids]:
     """``features.surroundings`` of all tokens; ``words`` is 0 and ``triggers`` none between sentences."""
     stops = (triggers > 0) | (words == 0)
     kinds = triggers[stops]
-    behind = np.cumsum(stops)
+    behind = stops.cumsum()
     before = behind - stops
     last = len(kinds) - 1
     return kinds[before - 1], kinds[before - 2], kinds[np.minimum(behind, last)], kinds[np.minimum(behind + 1, last)]

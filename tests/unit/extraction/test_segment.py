@@ -104,3 +104,10 @@ def test_time_is_linear_in_the_length(unit: str) -> None:
     sentences(text)
     tokens(text)
     assert time.perf_counter() - begun < 5
+
+
+def test_an_endless_sentence_is_cut_at_white_space_but_never_a_word() -> None:
+    text = "rash " * 1000 + "x" * 5000 + " rash"
+    spans = sentences(text)
+    assert len(spans) > 2
+    assert " ".join(text[start:end] for start, end in spans) == text

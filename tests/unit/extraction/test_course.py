@@ -51,6 +51,8 @@ DECHALLENGES = [
     ("No further imatinib was given and the rash faded.", "positive"),
     ("The antineoplastic agents were stopped. The lesions healed.", "positive"),
     ("After tapering of imatinib the rash cleared.", "positive"),
+    ("She was treated by withdrawing imatinib and the rash cleared.", "positive"),
+    ("She recovered with cessation of imatinib.", "positive"),
     # stopped, not better
     ("Despite discontinuation of imatinib the rash worsened.", "negative"),
     ("Imatinib was stopped, but the rash persisted.", "negative"),
@@ -66,6 +68,7 @@ DECHALLENGES = [
     ("The rash resolved although therapy with imatinib continued.", "not_done"),
     ("No change was made to the dose of imatinib.", "not_done"),
     # not told
+    ("Imatinib was ceased.", "unknown"),
     ("The rash resolved after treatment with prednisone.", "unknown"),
     ("Imatinib should be discontinued when a rash occurs.", "unknown"),
     ("Mechanical ventilation was discontinued and she improved.", "unknown"),

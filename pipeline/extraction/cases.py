@@ -51,8 +51,9 @@ def _case(document: Document, number: int, person: Person) -> Case:
     told = [s for s in sentences if s.zone in TOLD]
     story = course.events(document, told)
     everything = candidates(document, [s for s in sentences if s.zone != "apart"], story)
-    drugs = _unite([c for c in everything if c.semantic == "drug"])
-    disorders = _unite([c for c in everything if c.semantic == "disorder"])
+    own = [c for c in everything if not c.features["only literature"]]
+    drugs = _unite([c for c in own if c.semantic == "drug"])
+    disorders = _unite([c for c in own if c.semantic == "disorder"])
     reactions, suspects = _choose(disorders, drugs, story)
     case = Case(case_id=f"{document.report.report_id}-{number}", report_id=document.report.report_id)
     case.patient = Patient(age=person.age, sex=person.sex, ethnicity=person.ethnicity)

@@ -25,7 +25,9 @@ _BARS = 2  # bars in a line that make it a row
 _HEADS = 3  # lines among which the headings are looked for
 _LEAST = 2  # patients that make a table of patients
 _RULE = re.compile(r"[\s|:+=-]*")
-_MARKS = re.compile(r"[\s*†‡§¶#ᵃ-ᶻ⁰¹²³⁴-⁹]+$")
+_MARKS = " \r\f\v*†‡§¶#⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱ"
+"""Footnote marks behind what a cell says."""
+_WIDEST = 100  # cells of a line, beyond which the columns of a table are not taken for patients
 _BRACKETS = re.compile(r"[()\[\]]")
 _BRACKETED = re.compile(r"[(\[]([^()\[\]]{0,80})[)\]]")
 _PARTS = re.compile(r"/|,|;|&|\band\b|\+")
@@ -86,16 +88,20 @@ class Row:
 
 @dataclass(slots=True)
 class Grid:
-    """A table of patients. ``rows`` is empty where they are those of other authors; ``caption`` may be empty."""
+    """A table of patients. ``rows`` is empty where no reactions are told of them, or where they are other authors'."""
 
     span: Span
     caption: list[Sentence]
     rows: list[Row]
+    title: list[Sentence]
+    """Of the report."""
 
 
 def find(document: Document) -> list[Grid]:
     """The tables of patients, in the order of the text."""
     found: list[Grid] = []
+    titles = [s for s in document.report.sections if s.kind == "title"]
+    title = [s for s in document.sentences if any(t.start <= s.start < t.end for t in titles[:1])]
     for span, caption, lines in _tables(document):
         for cells in (lines, _turned(lines)):
             columns = _columns(cells)
@@ -105,11 +111,11 @@ def find(document: Document) -> list[Grid]:
             if not _tells_patients(own):
                 continue
             if any("literature" in column.meanings for column in own):
-                found.append(Grid(span, caption, []))
+                found.append(Grid(span, caption, [], title))
                 break
             rows = _rows(cells[head + 1 :], own)
-            if len(rows) >= _LEAST and _of_reactions(document, own, caption):
-                found.append(Grid(span, caption, rows))
+            if len(rows) >= _LEAST:
+                found.append(Grid(span, caption, rows if _of_reactions(own, [*caption, *title]) else [], title))
                 break
     return found
 
@@ -126,8 +132,7 @@ def _tables(document: Document) -> Iterator[tuple[Span, list[Sentence], list[lis
     captions = [s for s in sections if s.kind == "caption"]
     ends = [s.end for s in captions]
     starts = [s.start for s in document.sentences]
-    known = [(s.start, s.end) for s in sections if s.kind == "table"]
-    for start, end in sorted([*known, *_runs(text, known)]):
+    for start, end in _runs(text, [(s.start, s.end) for s in sections if s.kind == "table"]):
         lines = [m.span() for m in _LINE.finditer(text, start, end) if not _RULE.fullmatch(text, *m.span())]
         mark = "\t" if "\t" in text[start:end] else "|"
         at = bisect_right(ends, start) - 1
@@ -138,20 +143,21 @@ def _tables(document: Document) -> Iterator[tuple[Span, list[Sentence], list[lis
 
 
 def _runs(text: str, known: Sequence[Span]) -> Iterator[Span]:
-    """Lines in a row with a tab or bars between cells, outside the tables that are known already."""
+    """Lines in a row with a tab or bars between cells, or of one of the sections that are tables."""
     begins = [start for start, _ in known]
     run: list[Span] = []
+    place = -1  # the section that the line before stands in
     for match in _LINE.finditer(text):
-        at = bisect_right(begins, match.start()) - 1
-        inside = at >= 0 and match.start() < known[at][1]
-        line = match[0].strip()
-        if not inside and ("\t" in line or line.count("|") >= _BARS):
-            run.append(match.span())
-            continue
-        if len(run) > _LEAST:
+        at = bisect_right(begins, match.end() - 1) - 1
+        inside = at if at >= 0 and match.start() < known[at][1] else -1
+        row = inside >= 0 or "\t" in match[0].strip() or ("\t" in match[0] and run) or match[0].count("|") >= _BARS
+        if run and (not row or (inside >= 0 and place >= 0 and inside != place)):
             yield run[0][0], run[-1][1]
-        run = []
-    if len(run) > _LEAST:
+            run = []
+        if row:
+            run.append(match.span())
+        place = inside
+    if run:
         yield run[0][0], run[-1][1]
 
 
@@ -161,7 +167,7 @@ def _cells(text: str, start: int, end: int, mark: str) -> Iterator[Cell]:
         start += len(text[start:end]) - len(text[start:end].lstrip(" |"))
         end = start + len(text[start:end].rstrip(" ").removesuffix("|"))
     for part in text[start:end].split(mark):
-        kept = _MARKS.sub("", part)
+        kept = part.rstrip(_MARKS)
         lead = len(kept) - len(kept.lstrip())
         yield Cell(kept[lead:], start + lead, start + len(kept)) if kept.strip() else Cell("", start, start)
         start += len(part) + 1
@@ -169,6 +175,8 @@ def _cells(text: str, start: int, end: int, mark: str) -> Iterator[Cell]:
 
 def _turned(lines: Sequence[Sequence[Cell]]) -> list[list[Cell]]:
     """Columns as rows; what a short row lacks is empty."""
+    if max(map(len, lines), default=0) > _WIDEST:
+        return []
     return [[cell or Cell("", 0, 0) for cell in column] for column in zip_longest(*lines)]
 
 
@@ -241,24 +249,24 @@ def _is_unit(words: str) -> bool:
 
 
 def _tells_patients(columns: Sequence[Column]) -> bool:
-    """Do the headings name patients, and a drug or what happened to them, and no counts?"""
+    """Do the headings name patients, and a drug or what happened to them, and no counts?
+
+    Ages alone do not tell patients apart: they may be those of one patient, or of a schedule of doses.
+    """
     told = {m for column in columns for m in column.meanings}
     plain = {m.rstrip("?") for m in told}
     if "group" in told or not (_WHAT | {"diagnosis"}) & plain:
         return False
-    firm = told & {"patient", "sex"} or ("age" in told and ("reaction" in told or "patient?" in told))
-    return bool(firm)
+    return bool(told & {"patient", "sex"}) or {"age", "patient?"} <= told
 
 
-def _of_reactions(document: Document, columns: Sequence[Column], caption: Sequence[Sentence]) -> bool:
-    """Is the table one of adverse reactions, by its headings, its caption or the title of the report?"""
+def _of_reactions(columns: Sequence[Column], said: Sequence[Sentence]) -> bool:
+    """Is the table one of adverse reactions, by its headings, or by the sentences of its caption and the title?"""
     told = {m for column in columns for m in column.meanings}
     if told & _FIRM or ("drug?" in told and "onset" in told):
         return True
-    titles = [s for s in document.report.sections if s.kind == "title"]
-    about = [*caption, *(s for s in document.sentences if any(t.start <= s.start < t.end for t in titles))]
-    caused = any(s.cued("adverse", "induced", "cause") for s in about)
-    return caused and ("drug?" in told or any(s.of("drug") for s in about))
+    caused = any(s.cued("adverse", "induced", "cause") for s in said)
+    return caused and ("drug?" in told or any(s.of("drug") for s in said))
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
@@ -318,7 +326,7 @@ def _rows(lines: Sequence[Sequence[Cell]], columns: Sequence[Column]) -> list[Ro
     name = ""
     for line in lines:
         filled = [place for place, cell in enumerate(line) if cell.text]
-        if len(filled) < 2:
+        if not filled or filled == [0]:
             continue
         row = _row(line, columns)
         who = [cell for cell, _ in row.of("patient") + row.of("patient?")]

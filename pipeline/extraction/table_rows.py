@@ -35,6 +35,8 @@ from pipeline.records import (
 )  # fmt: skip
 from pipeline.terminology import Entry, lexicon
 
+_REACTIONS = ("reaction", "diagnosis?", "reaction?")
+"""Columns that may name the reaction, the surest first."""
 _ITEM = re.compile(r"(?:\([^()]{0,80}\)|(?!\b(?:and|plus)\b)[^,;+&])+", re.IGNORECASE)
 _NEGATION = re.compile(r"\b(?:no|not|without|denied|never)\b", re.IGNORECASE)
 _LONGEST_ITEM = 60
@@ -42,6 +44,7 @@ _LEAST_LETTERS = 3
 _SHORTEST_DRUG = 5  # letters of a word that is taken for a drug though no vocabulary knows it
 _ENDS = frozenset({"resolve", "improve", "persist", "worsen", "sequelae", "fatal"})
 _AGE_UNITS: dict[str, AgeUnit] = {"a": "a", "mo": "mo", "wk": "wk", "d": "d"}
+_CODE = re.compile(r"[A-Za-z]\d+")
 _SCORE = re.compile(r"(?<![\d.])-?\d{1,2}(?![\d.])")
 _DAILY = re.compile(r"\b(?:daily|weekly|monthly)\b")
 
@@ -76,21 +79,26 @@ class Shared:
 def cases(document: Document, grid: Grid) -> Iterator[tuple[Row, Case]]:
     """The rows of a table that tell of a drug or a reaction, with the case that each makes, still without id."""
     shared = _shared(document, grid)
+    treated = any(_treats(row, shared) for row in grid.rows)
     for row in grid.rows:
-        case = _case(document, row, shared)
+        case = _case(document, row, shared, treated)
         if case is not None:
             yield row, case
 
 
-def _case(document: Document, row: Row, shared: Shared) -> Case | None:
-    has_reactions = bool(row.columns & {"reaction", "reaction?", "diagnosis?"})
-    reaction_cells, indication_cells = _reaction_cells(row)
+def _case(document: Document, row: Row, shared: Shared, treated: bool) -> Case | None:
+    """The case of a row; ``treated``: diagnoses are what the suspects are given for."""
+    column = next((name for name in _REACTIONS if name in row.columns and not (treated and name == "diagnosis?")), None)
+    reaction_cells = row.of(column) if column else []
+    indication_cells = row.of("indication")
+    if column != "diagnosis?" and (treated or column == "reaction") and "indication" not in row.columns:
+        indication_cells = row.of("diagnosis?")
     told = [cell for cell, _ in reaction_cells]
-    if has_reactions and told and all(values().empty(cell) for cell in told):
+    if told and all(values().empty(cell) for cell in told):
         return None  # the patient had none
     drug_cells = row.of("drug") or row.of("drug?")
     suspects = _names(drug_cells, "drug") if row.columns & {"drug", "drug?"} else _copies(shared.drugs)
-    reactions = _explained(_names(reaction_cells, "disorder")) if has_reactions else _copies(shared.reactions)
+    reactions = _explained(_names(reaction_cells, "disorder")) if column else _copies(shared.reactions)
     if not suspects and not reactions:
         return None
     case = Case(case_id="", report_id=document.report.report_id, patient=_patient(row))
@@ -110,12 +118,11 @@ def _case(document: Document, row: Row, shared: Shared) -> Case | None:
     return case
 
 
-def _reaction_cells(row: Row) -> tuple[list[tuple[Cell, Column]], list[tuple[Cell, Column]]]:
-    """The cells of reactions and those of indications: a diagnosis is the one or, beside reactions, the other."""
-    if "reaction" in row.columns:
-        return row.of("reaction"), row.of("indication") if "indication" in row.columns else row.of("diagnosis?")
-    diagnosed = "diagnosis?" in row.columns
-    return row.of("diagnosis?" if diagnosed else "reaction?"), row.of("indication")
+def _treats(row: Row, shared: Shared) -> bool:
+    """Is a suspect of a row a drug for the row's diagnosis, which then is no reaction?"""
+    suspects = _names(row.of("drug") or row.of("drug?"), "drug") or shared.drugs
+    diagnoses = _names(row.of("diagnosis?"), "disorder")
+    return any(drug_groups.treats(drug.name, one.entry) for drug in suspects for one in diagnoses)
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -186,10 +193,8 @@ def _copies(names: Iterable[Name]) -> list[Name]:
 
 def _shared(document: Document, grid: Grid) -> Shared:
     """Suspects and reactions that the caption, or else the title, ties together; or names alone."""
-    titles = [s for s in document.report.sections if s.kind == "title"]
-    head = [s for s in document.sentences if any(t.start <= s.start < t.end for t in titles)]
     found = Shared([], [])
-    for said in (grid.caption, head):
+    for said in (grid.caption, grid.title):
         tied = [link for s in said for link in links(document.text, s) if link.kind not in ("indication", "loose")]
         found.drugs = found.drugs or _found([link.drug for link in tied]) or _only(said, "drug")
         found.reactions = found.reactions or _found([link.disorder for link in tied]) or _only(said, "disorder")
@@ -224,7 +229,7 @@ def _patient(row: Row) -> Patient:
         if told == (None, None, None):
             continue
         named_only = not set(column.meanings) & {"age", "sex"}
-        if named_only and (told.age is None or told.sex is None):
+        if named_only and (row.columns & {"age", "sex"} or None in (told.age, told.sex) or _CODE.fullmatch(cell.text)):
             continue  # a number of the patient, or initials
         unit = _AGE_UNITS.get(UNITS.get(told.unit or column.unit or "year", ""))
         if patient.age is None and told.age is not None and unit is not None:

@@ -20,7 +20,7 @@ from pipeline.extraction.document import Document, Sentence
 from pipeline.extraction.numbers import DIGITS, UNIT_SHORT, UNIT_WORD, UNITS, alternatives, number, table
 from pipeline.records import Sex, Span
 
-_LINE = re.compile(r"[^\n]*\S[^\n]*")
+_LINE = re.compile(r"[^\n]+")
 _BARS = 2  # bars in a line that make it a row
 _HEADS = 3  # lines among which the headings are looked for
 _LEAST = 2  # patients that make a table of patients
@@ -32,7 +32,7 @@ _BRACKETS = re.compile(r"[()\[\]]")
 _BRACKETED = re.compile(r"[(\[]([^()\[\]]{0,80})[)\]]")
 _PARTS = re.compile(r"/|,|;|&|\band\b|\+")
 _UNIT_PARTS = re.compile(r"[\s/·.]+")
-_NUMBERED = re.compile(r"(?:(?:patient|case|pt|subject|p|no|nr|number)s?\b[\s.:#]*)*#?\(?(?P<number>\d{1,3})\)?[.:]?")
+_NUMBERED = re.compile(r"(?:(?:patient|case|pt|subject|p|no|nr|number)s?\b[\s.:#]*)*#?\(?(?P<number>\d{1,4})\)?[.:]?")
 _NAMED = re.compile(r"(?:patient|case|pt|subject)\b")
 _LONGEST_NAME = 24
 _OTHERS = re.compile(r"\b(?:19|20)\d\d\b|\bet al\b")
@@ -40,6 +40,7 @@ _OLDEST, _YOUNG = 125, 20
 """No higher number is an age, and a fraction of a higher one is an average."""
 _SEXES: dict[str, Sex] = {"female": "female", "male": "male"}
 _WHO = frozenset({"patient", "age", "sex"})
+_NOBODY = ("summary", "literature")
 _WHAT = frozenset({"drug", "reaction"})
 _FIRM = frozenset({"drug", "reaction", "dechallenge", "rechallenge"})
 
@@ -148,6 +149,8 @@ def _runs(text: str, known: Sequence[Span]) -> Iterator[Span]:
     run: list[Span] = []
     place = -1  # the section that the line before stands in
     for match in _LINE.finditer(text):
+        if match[0].isspace():
+            continue
         at = bisect_right(begins, match.end() - 1) - 1
         inside = at if at >= 0 and match.start() < known[at][1] else -1
         row = inside >= 0 or "\t" in match[0].strip() or ("\t" in match[0] and run) or match[0].count("|") >= _BARS
@@ -331,7 +334,8 @@ def _rows(lines: Sequence[Sequence[Cell]], columns: Sequence[Column]) -> list[Ro
         row = _row(line, columns)
         who = [cell for cell, _ in row.of("patient") + row.of("patient?")]
         named = next((cell.folded for cell in who), "")
-        if values().inside("summary", named) or values().inside("literature", named) or _OTHERS.search(named):
+        numbered = _NUMBERED.fullmatch(named)
+        if not numbered and (_OTHERS.search(named) or any(values().inside(kind, named) for kind in _NOBODY)):
             last = None
             continue
         if last is not None and ((named and named == name) or _goes_on(row)):
@@ -339,8 +343,7 @@ def _rows(lines: Sequence[Sequence[Cell]], columns: Sequence[Column]) -> list[Ro
             continue
         last = None
         if _is_patient(row):
-            number = _NUMBERED.fullmatch(named)
-            row.number = int(number["number"]) if number else None
+            row.number = int(numbered["number"]) if numbered else None
             found.append(row)
             last, name = row, named
     return found

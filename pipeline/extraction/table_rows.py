@@ -44,6 +44,8 @@ _LEAST_LETTERS = 3
 _SHORTEST_DRUG = 5  # letters of a word that is taken for a drug though no vocabulary knows it
 _ENDS = frozenset({"resolve", "improve", "persist", "worsen", "sequelae", "fatal"})
 _AGE_UNITS: dict[str, AgeUnit] = {"a": "a", "mo": "mo", "wk": "wk", "d": "d"}
+_DRUG, _REACTION = "drug", "reaction"
+"""The keys under which the story of a row has its suspects and its reactions."""
 _CODE = re.compile(r"[A-Za-z]\d+")
 _SCORE = re.compile(r"(?<![\d.])-?\d{1,2}(?![\d.])")
 _DAILY = re.compile(r"\b(?:daily|weekly|monthly)\b")
@@ -349,7 +351,7 @@ def _onsets(reactions: Sequence[Reaction], row: Row) -> None:
 def _course(document: Document, case: Case, row: Row) -> None:
     """Action taken, dechallenge, rechallenge and outcome, as they follow from the events that the cells name."""
     acted, ended = _acted(row), _ended(document, row)
-    state, evidence = course.outcome(_ordered(ended), (), ())
+    state, evidence = course.outcome(_ordered(ended), {_REACTION}, ())
     for reaction in case.reactions if state != "unknown" else ():
         reaction.outcome, reaction.facts["outcome"] = state, list(evidence)
     told = _told(row, "dechallenge")
@@ -358,8 +360,8 @@ def _course(document: Document, case: Case, row: Row) -> None:
     restarted = [Event("restart", 0, *cell.span, deliberate=True) for _, cell in again[:1]]
     known = [Event(value, 0, *cell.span) for value, cell in told] or ended
     renewed = [Event(value, 0, *cell.span) for value, cell in again]
-    result = course.course(_ordered([*(stopped or acted), *known, *restarted, *renewed]), (), ())
-    action = course.course(_ordered([*acted, *ended]), (), ())
+    result = course.course(_ordered([*(stopped or acted), *known, *restarted, *renewed]), {_DRUG}, {_REACTION})
+    action = course.course(_ordered([*acted, *ended]), {_DRUG}, {_REACTION})
     not_done = [cell.span for value, cell in _told(row, "rechallenge") if value == "none"]
     for drug in case.drugs:
         if acted and action.action_evidence:
@@ -379,8 +381,9 @@ def _course(document: Document, case: Case, row: Row) -> None:
 
 
 def _ordered(events: Sequence[Event]) -> list[Event]:
-    """Events in the order in which they are given."""
-    return [replace(event, when=float(place)) for place, event in enumerate(events)]
+    """A story of a drug and a reaction with these events, in the order in which they are given."""
+    named = [Event("named", 0, 0, 0, drugs=(_DRUG,)), Event("named", 0, 0, 0, disorders=(_REACTION,))]
+    return [replace(event, when=float(place)) for place, event in enumerate([*named, *events])]
 
 
 def _told(row: Row, column: str) -> list[tuple[str, Cell]]:

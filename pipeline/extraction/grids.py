@@ -111,7 +111,7 @@ def find(document: Document) -> list[Grid]:
             head, own = columns
             if not _tells_patients(own):
                 continue
-            if any("literature" in column.meanings for column in own):
+            if any("literature" in column.meanings for column in own) or _of_others(document, caption):
                 found.append(Grid(span, caption, [], title))
                 break
             rows = _rows(cells[head + 1 :], own)
@@ -270,6 +270,11 @@ def _of_reactions(columns: Sequence[Column], said: Sequence[Sentence]) -> bool:
         return True
     caused = any(s.cued("adverse", "induced", "cause") for s in said)
     return caused and ("drug?" in told or any(s.of("drug") for s in said))
+
+
+def _of_others(document: Document, caption: Sequence[Sentence]) -> bool:
+    """Does the caption say that the patients are those of other authors?"""
+    return any(values().inside("literature", document.folded[s.start : s.end]) for s in caption)
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------

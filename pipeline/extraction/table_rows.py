@@ -7,7 +7,7 @@ is the same for all patients, to the caption or the title that says it.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.extraction import course, dosage, drug_groups, roles, times
@@ -47,6 +47,7 @@ _AGE_UNITS: dict[str, AgeUnit] = {"a": "a", "mo": "mo", "wk": "wk", "d": "d"}
 _DRUG, _REACTION = "drug", "reaction"
 """The keys under which the story of a row has its suspects and its reactions."""
 _CODE = re.compile(r"[A-Za-z]\d+")
+_EXPLAINED = re.compile(r"(?<![\w-])(?P<short>[A-Z][A-Za-z-]{1,7}) ?[,:=] ?(?P<long>[a-z][^,;:=.]{3,60})(?=[;,.]|$)")
 _SCORE = re.compile(r"(?<![\d.])-?\d{1,2}(?![\d.])")
 _DAILY = re.compile(r"\b(?:daily|weekly|monthly)\b")
 
@@ -72,10 +73,13 @@ class Name:
 
 @dataclass(slots=True)
 class Shared:
-    """What the caption or the title says of all patients: their suspects and their reactions."""
+    """What is said of all patients: suspects and reactions by the caption or the title, and what short forms mean."""
 
     drugs: list[Name]
     reactions: list[Name]
+    caused: bool
+    """Are the reactions said to be caused by a drug, and not only named?"""
+    long_forms: dict[str, str]
 
 
 def cases(document: Document, grid: Grid) -> Iterator[tuple[Row, Case]]:
@@ -95,48 +99,53 @@ def _case(document: Document, row: Row, shared: Shared, treated: bool) -> Case |
     indication_cells = row.of("indication")
     if column != "diagnosis?" and (treated or column == "reaction") and "indication" not in row.columns:
         indication_cells = row.of("diagnosis?")
-    told = [cell for cell, _ in reaction_cells]
-    if told and all(values().empty(cell) for cell in told):
+    if column == "reaction" and reaction_cells and all(values().empty(cell) for cell, _ in reaction_cells):
         return None  # the patient had none
     drug_cells = row.of("drug") or row.of("drug?")
-    suspects = _names(drug_cells, "drug") if row.columns & {"drug", "drug?"} else _copies(shared.drugs)
-    reactions = _explained(_names(reaction_cells, "disorder")) if column else _copies(shared.reactions)
+    suspects = _names(drug_cells, "drug", shared.long_forms)
+    if not row.columns & {"drug", "drug?"}:
+        suspects = _copies(shared.drugs)
+    reactions = _explained(_names(reaction_cells, "disorder", shared.long_forms))
+    if column is None or (column == "reaction?" and shared.caused):
+        reactions = _with_signs(_copies(shared.reactions), reactions)
     if not suspects and not reactions:
         return None
-    case = Case(case_id="", report_id=document.report.report_id, patient=_patient(row))
+    case = Case(case_id="", report_id=document.report.report_id, patient=_patient(row, shared))
     case.drugs = [_drug(name, f"drug-{n}", "suspect") for n, name in enumerate(suspects, 1)]
     case.reactions = [
         Reaction(id=f"reaction-{n}", term=one.name, verbatim=one.words, codings=one.codings, evidence=one.evidence)
         for n, one in enumerate(reactions, 1)
     ]
-    for name in _names(indication_cells, "disorder"):
+    for name in _names(indication_cells, "disorder", shared.long_forms):
         for drug in case.drugs:
             drug.indications.append(name.concept())
     _exposures(case.drugs, drug_cells, row)
     _onsets(case.reactions, row)
     _course(document, case, row)
-    _others(case, row)
+    _others(case, row, shared)
     _judge(case, row)
     return case
 
 
 def _treats(row: Row, shared: Shared) -> bool:
     """Is a suspect of a row a drug for the row's diagnosis, which then is no reaction?"""
-    suspects = _names(row.of("drug") or row.of("drug?"), "drug") or shared.drugs
-    diagnoses = _names(row.of("diagnosis?"), "disorder")
+    suspects = _names(row.of("drug") or row.of("drug?"), "drug", shared.long_forms) or shared.drugs
+    diagnoses = _names(row.of("diagnosis?"), "disorder", shared.long_forms)
     return any(drug_groups.treats(drug.name, one.entry) for drug in suspects for one in diagnoses)
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
-def _names(cells: Iterable[tuple[Cell, Column]], semantic: Semantic) -> list[Name]:
+def _names(
+    cells: Iterable[tuple[Cell, Column]], semantic: Semantic, long_forms: Mapping[str, str]
+) -> list[Name]:  # fmt: skip
     """What the cells name, each once: names of the vocabularies, and the words of items in which there are none."""
     found: dict[str, Name] = {}
     for cell, _ in cells:
         if values().empty(cell):
             continue
-        for entry, start, end in _named(cell, semantic):
+        for entry, start, end in _named(cell, semantic, long_forms):
             words = cell.text[start:end]
             name = entry.name if entry else bare(words)
             one = found.setdefault(name, Name(name, entry, [], []))
@@ -149,7 +158,7 @@ def _names(cells: Iterable[tuple[Cell, Column]], semantic: Semantic) -> list[Nam
     return list(found.values())
 
 
-def _named(cell: Cell, semantic: Semantic) -> Iterator[tuple[Entry | None, int, int]]:
+def _named(cell: Cell, semantic: Semantic, long_forms: Mapping[str, str]) -> Iterator[tuple[Entry | None, int, int]]:
     """Names in a cell, with the vocabulary's entry if it has one; offsets count into the cell."""
     matches = [m for m in lexicon().find(cell.text) if m.entry.semantic == semantic]
     number = 0
@@ -162,9 +171,10 @@ def _named(cell: Cell, semantic: Semantic) -> Iterator[tuple[Entry | None, int, 
             if not _NEGATION.search(cell.text, item.start(), match.start):
                 yield match.entry, match.start, match.end
         words = item[0].strip(" .")
-        if not known and _may_name(words, semantic):
+        if not known and (words in long_forms or _may_name(words, semantic)):
             start = item.start() + item[0].index(words)
-            yield None, start, start + len(words)
+            entry = lexicon().lookup(long_forms[words], semantic) if words in long_forms else None
+            yield entry, start, start + len(words)
 
 
 def _may_name(words: str, semantic: Semantic) -> bool:
@@ -178,15 +188,18 @@ def _may_name(words: str, semantic: Semantic) -> bool:
 
 def _explained(names: list[Name]) -> list[Name]:
     """Reactions without the signs that one of them explains, which are words for it."""
-    kept: list[Name] = []
-    for one in names:
-        home = next((other for other in names if other is not one and one.name in explains(other.name)), None)
-        if home is None:
-            kept.append(one)
-        else:
+    signs = [one for one in names if any(one.name in explains(other.name) for other in names if other is not one)]
+    return _with_signs([one for one in names if one not in signs], signs)
+
+
+def _with_signs(reactions: list[Name], told: Iterable[Name]) -> list[Name]:
+    """The reactions that all patients have, with what one patient's row tells of them under that name or as signs."""
+    for one in told:
+        home = next((r for r in reactions if one.name == r.name or one.name in explains(r.name)), None)
+        if home is not None:
             home.words += [word for word in one.words if word not in home.words]
             home.evidence += one.evidence
-    return kept
+    return reactions
 
 
 def _copies(names: Iterable[Name]) -> list[Name]:
@@ -195,11 +208,21 @@ def _copies(names: Iterable[Name]) -> list[Name]:
 
 def _shared(document: Document, grid: Grid) -> Shared:
     """Suspects and reactions that the caption, or else the title, ties together; or names alone."""
-    found = Shared([], [])
+    found = Shared([], [], False, document.long_forms | _explained_below(document, grid))
     for said in (grid.caption, grid.title):
         tied = [link for s in said for link in links(document.text, s) if link.kind not in ("indication", "loose")]
         found.drugs = found.drugs or _found([link.drug for link in tied]) or _only(said, "drug")
+        found.caused = found.caused or bool(tied and not found.reactions)
         found.reactions = found.reactions or _found([link.disorder for link in tied]) or _only(said, "disorder")
+    return found
+
+
+def _explained_below(document: Document, grid: Grid) -> dict[str, str]:
+    """The short forms that lines without cells, the footnotes, explain: "MPE, maculopapular exanthema; ..."."""
+    found: dict[str, str] = {}
+    for line in document.text[slice(*grid.span)].split("\n"):
+        if "\t" not in line and "|" not in line:
+            found |= {match["short"]: match["long"] for match in _EXPLAINED.finditer(line)}
     return found
 
 
@@ -224,7 +247,7 @@ def _only(said: Sequence[Sentence], semantic: Semantic) -> list[Name]:
 # --- patient and drugs ----------------------------------------------------------------------------------------------
 
 
-def _patient(row: Row) -> Patient:
+def _patient(row: Row, shared: Shared) -> Patient:
     patient = Patient()
     for cell, column in [*row.of("age"), *row.of("sex"), *row.of("patient")]:
         told = person(cell)
@@ -238,7 +261,7 @@ def _patient(row: Row) -> Patient:
             patient.age = Age(value=told.age, unit=unit, evidence=[cell.span])
         if patient.sex is None and told.sex is not None:
             patient.sex = SexFact(value=told.sex, evidence=[cell.span])
-    patient.history = [name.concept() for name in _names(row.of("history"), "disorder")]
+    patient.history = [name.concept() for name in _names(row.of("history"), "disorder", shared.long_forms)]
     return patient
 
 
@@ -249,7 +272,7 @@ def _drug(name: Name, id_: str, role: DrugRole) -> Drug:
     )  # fmt: skip
 
 
-def _others(case: Case, row: Row) -> None:
+def _others(case: Case, row: Row, shared: Shared) -> None:
     """Drugs that are no suspects: the treatment of the reactions, and what else was taken."""
     known = {drug.name: drug for drug in case.drugs}
     beside = [*row.of("concomitant"), *(row.of("drug?") if "drug" in row.columns else ())]
@@ -257,7 +280,7 @@ def _others(case: Case, row: Row) -> None:
         (row.of("treatment"), "treatment"), (beside, "concomitant"),
     ]  # fmt: skip
     for cells, role in roles_of:
-        for name in _names(cells, "drug"):
+        for name in _names(cells, "drug", shared.long_forms):
             if name.name in known or name.name in roles.procedures() or (role == "treatment" and name.entry is None):
                 continue
             drug = known[name.name] = _drug(name, f"drug-{len(case.drugs) + 1}", role)

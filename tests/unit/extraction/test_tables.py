@@ -264,6 +264,31 @@ def test_what_is_the_same_for_all_stands_in_the_caption() -> None:
     assert len(extract(whole).cases) == 2
 
 
+def test_a_clinical_picture_tells_signs_of_the_reaction_of_the_caption() -> None:
+    table = lines(
+        ["Patient", "Sex", "Clinical picture", "Outcome"],
+        ["1", "F", "Fever, toxic epidermal necrolysis", "Died"],
+        ["2", "M", "Gout", "Recovered"],
+    )
+    found = cases(table, caption="Table 1. Patients with toxic epidermal necrolysis caused by allopurinol.")
+    assert [reactions(case) for case in found] == [["toxic epidermal necrolysis"]] * 2
+    assert "Fever" in found[0].reactions[0].verbatim
+    assert [case.reactions[0].outcome for case in found] == ["fatal", "recovered"]
+
+
+def test_short_forms_are_read_as_the_footnotes_explain_them() -> None:
+    table = lines(
+        ["Case", "Sex", "Drug", "Adverse event"],
+        ["1", "F", "Ibuprofen", "XQE"],
+        ["2", "M", "ZZP", "Rash"],
+        ["XQE, erythema multiforme; ZZP: naproxen."],
+    )
+    whole = Report(report_id="r", text=table, sections=[Section(kind="table", start=0, end=len(table))])
+    first, second = extract(whole).cases
+    assert (reactions(first), first.reactions[0].verbatim) == (["erythema multiforme"], ["XQE"])
+    assert suspects(second) == ["naproxen"]
+
+
 def test_the_authors_judgement() -> None:
     table = lines(
         ["Case", "Sex", "Drug", "Adverse event", "Naranjo score"],
@@ -323,6 +348,14 @@ def test_the_rows_of_others_are_not_read_as_sentences_of_the_narrative() -> None
     )
     assert (who(case), suspects(case), reactions(case)) == ((45, "a", "female"), ["carbamazepine"], ["urticaria"])
     assert case.reactions[0].outcome == "recovered"
+
+
+@pytest.mark.parametrize("caption", ["Table 1. Previously reported cases.", "Table 1. Patients in the literature."])
+def test_a_caption_may_say_that_the_patients_are_those_of_others(caption: str) -> None:
+    table = lines(
+        ["Case", "Age/sex", "Drug", "Adverse event"], ["1", "70/M", "Sunitinib", "Gout"], ["2", "80/F", "", ""]
+    )
+    assert [who(case)[0] for case in cases(table, STORY, caption)] == [45]
 
 
 # --- tables of other things -----------------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) 
 
 
 def _denied(disorders: Sequence[Group]) -> bool:
-    """Does the report say that there were no adverse effects, and nowhere that there were or what caused them?"""
+    """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
     return any(m.features["report: no adverse"] for m in members) and not any(
         m.features["induced link"] or m.features["cause link"] or m.features["report: adverse words"] for m in members
@@ -271,8 +271,7 @@ def _reaction(
     zones = {sentence.index: sentence.zone for sentence in document.sentences}
     own = group.told(zones)
     best = group.best
-    others = {key for g in reactions if g is not group for key in g.keys}
-    ended, evidence = course.outcome(story, group.keys, others)
+    ended, evidence = course.outcome(story, *_own_and_others(group, reactions))
     reaction = Reaction(
         id=name, term=_term(group, document), verbatim=verbatim(own),
         codings=codings(best), outcome=ended, evidence=spans(own),
@@ -280,6 +279,16 @@ def _reaction(
     if evidence:
         reaction.facts["outcome"] = evidence
     return reaction
+
+
+def _own_and_others(group: Group, reactions: Sequence[Group]) -> tuple[set[str], set[str]]:
+    """Keys of a reaction, and of the others: a sign that it explains is its own too ("the skin lesions" of two)."""
+    theirs = {m.key: m for g in reactions if g is not group for m in g.members}
+    shared = {
+        key for member in group.members for key in explains(member.key) & theirs.keys()
+        if (entry := theirs[key].entry) is not None and entry.kind in SIGNS
+    }  # fmt: skip
+    return group.keys | shared, theirs.keys() - shared - group.keys
 
 
 def _is_aggravated(group: Group, document: Document) -> bool:
@@ -311,11 +320,11 @@ def _assess(
     """One assessment per suspect and reaction the text ties together; a suspect without a tie is tied to all."""
     by_id = {drug.id: drug for drug in case.drugs}
     for group, reaction in zip(reactions, case.reactions, strict=True):
-        others = {key for g in reactions if g is not group for key in g.keys}
+        own, others = _own_and_others(group, reactions)
         tied = [s for s in suspects if _tied(s, group)]
         for suspect in tied or suspects:
             drug = by_id[ids[id(suspect)]]
-            result = course.course(story, suspect.keys, group.keys, others)
+            result = course.course(story, suspect.keys, own, others)
             assessment = Assessment(
                 drug=drug.id, reaction=reaction.id, dechallenge=result.dechallenge, rechallenge=result.rechallenge
             )

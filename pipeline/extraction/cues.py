@@ -83,6 +83,9 @@ def read_cues(path: Path) -> Iterator[tuple[str, str]]:
             yield kind, phrase
 
 
+_Kind = tuple[str, int, str]  # the set, the number of the family, and the kind
+
+
 class CueMatcher:
     """Matches the cues of several sets in one pass; of one family (the kind up to ``:``) of a set none lies in another.
 
@@ -90,43 +93,42 @@ class CueMatcher:
     """
 
     def __init__(self, sets: Mapping[str, Iterable[tuple[str, str]]]) -> None:
-        kinds: dict[str, list[tuple[str, str]]] = {}
-        for name, cues in sets.items():
-            for kind, phrase in cues:
-                found = kinds.setdefault(phrase.lower(), [])
-                if (name, kind) not in found:
-                    found.append((name, kind))
         self._sets = tuple(sets)
+        families: dict[tuple[str, str], int] = {}
+        kinds: dict[str, tuple[_Kind, ...]] = {}
+        for name, cues in sets.items():
+            alone: dict[str, tuple[_Kind, ...]] = {}  # hundreds of phrases share one kind, and so its tuple
+            for kind, phrase in cues:
+                own = alone.get(kind)
+                if own is None:
+                    family = families.setdefault((name, kind.partition(":")[0]), len(families))
+                    alone[kind] = own = ((name, family, kind),)
+                known = kinds.setdefault(phrase.lower(), own)
+                if own[0] not in known:
+                    kinds[phrase.lower()] = known + own
+        self._families = len(families)
         self._kinds = list(kinds.values())
-        self._automaton = AhoCorasick(list(kinds), matchkind=MatchKind.Standard)
+        self._edges = [(phrase[0].isalnum(), phrase[-1].isalnum()) for phrase in kinds]
+        self._automaton = AhoCorasick(kinds, matchkind=MatchKind.Standard)
 
     def find(self, folded: str) -> dict[str, list[Cue]]:
         """Cues of a text already folded by :func:`fold`, by set, sorted by place; the longest of a family wins."""
-        best: dict[str, dict[tuple[str, int], int]] = {name: {} for name in self._sets}
-        kinds = self._kinds
         padded = f" {folded} "
+        edges, kinds = self._edges, self._kinds
+        hits = []
         for index, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
-            if (padded[start].isalnum() and padded[start + 1].isalnum()) or (
-                padded[end + 1].isalnum() and padded[end].isalnum()
-            ):
-                continue
-            for name, kind in kinds[index]:
-                places = best[name]
-                if places.get((kind, start), 0) < end:
-                    places[kind, start] = end
-        return {name: list(_longest(places)) for name, places in best.items()}
-
-
-def _longest(places: Mapping[tuple[str, int], int]) -> Iterator[Cue]:
-    """Cues in order, from the ends by kind and start, without those inside another of their family."""
-    last_end: dict[str, int] = {}
-    for start, minus_end, _, kind in sorted(
-        [(start, -end, number, kind) for number, ((kind, start), end) in enumerate(places.items())]
-    ):
-        family = kind.partition(":")[0]
-        if -minus_end > last_end.get(family, 0):
-            last_end[family] = -minus_end
-            yield Cue(start, -minus_end, kind)
+            left, right = edges[index]
+            if not ((left and padded[start].isalnum()) or (right and padded[end + 1].isalnum())):
+                hits.append((start, -end, index))
+        hits.sort()
+        found: dict[str, list[Cue]] = {name: [] for name in self._sets}
+        reached = [0] * self._families  # where the last cue of each family ends
+        for start, minus_end, index in hits:
+            for name, family, kind in kinds[index]:
+                if reached[family] < -minus_end:
+                    reached[family] = -minus_end
+                    found[name].append(Cue(start, -minus_end, kind))
+        return found
 
 
 _SPACES = {ord(c): " " for c in "\n\r\t\v\f\u00a0\u2009\u202f\u2007"}

@@ -227,10 +227,12 @@ def _sex_of_stretch(
 ) -> None:
     """Sex by the words in the stretch of a patient: nouns first, then pronouns, then organs and states of one sex."""
     start = candidate.start if start is None else start
+    begins = [begin for begin, _ in told]
     seen: dict[str, list[Cue]] = {"sex": [], "pronoun": [], "hint": []}
     for cue in _cues(low).within(start, end):
         kind = cue.kind.partition(".")[0]
-        if kind in seen and any(s <= cue.start < e for s, e in told) and not _is_relative(low, cue):
+        at = bisect_right(begins, cue.start) - 1
+        if kind in seen and at >= 0 and cue.start < told[at][1] and not _is_relative(low, cue):
             seen[kind].append(cue)
     for cues in seen.values():
         votes = Counter(cue.kind.partition(".")[2] for cue in cues)

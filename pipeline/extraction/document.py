@@ -21,8 +21,6 @@ from pipeline.terminology import Entry, Match, lexicon
 
 Semantic = Literal["drug", "disorder"]
 
-_EXCERPT = 3
-"""A report of so few sentences is an excerpt: it has no case beside which something is literature or history."""
 _SHORTEST_DRUG = 5
 _LOOSE_WORDS = 4
 _LOOSE = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "loose_words.tsv", 1))
@@ -142,7 +140,7 @@ def read(report: Report) -> Document:
         index = bisect_right(starts, mention.start) - 1
         sentence = sentences[index]
         said = assertion(text, sentence.span, (mention.start, mention.end), sentence.cues, sentence.zone)
-        if len(sentences) > _EXCERPT or said in ("negated", "family"):
+        if len(sentences) > mentions.EXCERPT or said in ("negated", "family"):
             mention.assertion = said
     return Document(
         report=report, folded=drawn.folded, sentences=sentences, mentions=tagged, long_forms=long_forms,

@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pipeline.extraction import dosage, times
 from pipeline.extraction.course import Event
@@ -308,18 +309,26 @@ class _Reader:
 
     def _stated_before(self, one: _Placed) -> None:
         """ "An oral steroid was given. 30 mg a day ...": the route that the drug was introduced with."""
+        introduced = self._introduced.get(one.drug.id)
+        if introduced is not None and introduced[0] < one.sentence.start:
+            route = introduced[1]
+            one.exposure.route = route.value
+            one.exposure.evidence.append((route.start, route.end))
+
+    @cached_property
+    def _introduced(self) -> dict[str, tuple[int, Route]]:
+        """The first route that a sentence without amounts states of each drug, and where the sentence begins."""
+        found: dict[str, tuple[int, Route]] = {}
         for sentence in self.told:
-            if sentence.start >= one.sentence.start:
-                return
             at = bisect_left(self.amount_starts, sentence.start)
             if at < len(self.amount_starts) and self.amount_starts[at] < sentence.end:
                 continue
             for mention in self.drugs_of(sentence):
-                route = self.route_of(mention, sentence) if self.ids.get(mention.key) == one.drug.id else None
-                if route is not None:
-                    one.exposure.route = route.value
-                    one.exposure.evidence.append((route.start, route.end))
-                    return
+                drug = self.ids.get(mention.key)
+                route = self.route_of(mention, sentence) if drug is not None and drug not in found else None
+                if drug is not None and route is not None:
+                    found[drug] = (sentence.start, route)
+        return found
 
     def route_of(self, mention: Found, sentence: Sentence) -> Route | None:
         """The route that a mention of a drug states: in its words, right before it, or right after it."""

@@ -107,7 +107,8 @@ def _case(document: Document, row: Row, shared: Shared, treated: bool) -> Case |
         suspects = _copies(shared.drugs)
     reactions = _explained(_names(reaction_cells, "disorder", shared.long_forms))
     if column is None or (column == "reaction?" and shared.caused):
-        reactions = _with_signs(_copies(shared.reactions), reactions)
+        told, reactions = reactions, _copies(shared.reactions)
+        _with_signs(reactions, told)
     if not suspects and not reactions:
         return None
     case = Case(case_id="", report_id=document.report.report_id, patient=_patient(row, shared))
@@ -186,20 +187,29 @@ def _may_name(words: str, semantic: Semantic) -> bool:
     return sum(map(str.isalpha, words)) >= _LEAST_LETTERS
 
 
-def _explained(names: list[Name]) -> list[Name]:
+def _explained(names: Sequence[Name]) -> list[Name]:
     """Reactions without the signs that one of them explains, which are words for it."""
-    signs = [one for one in names if any(one.name in explains(other.name) for other in names if other is not one)]
-    return _with_signs([one for one in names if one not in signs], signs)
+    kept = [one for one in names if not any(_signals(one, other) for other in names)]
+    lost = _with_signs(kept, [one for one in names if one not in kept])
+    return kept + lost
 
 
-def _with_signs(reactions: list[Name], told: Iterable[Name]) -> list[Name]:
-    """The reactions that all patients have, with what one patient's row tells of them under that name or as signs."""
+def _with_signs(reactions: Sequence[Name], told: Iterable[Name]) -> list[Name]:
+    """Add what is another word for one of the reactions, or a sign of it; the others are returned."""
+    others: list[Name] = []
     for one in told:
-        home = next((r for r in reactions if one.name == r.name or one.name in explains(r.name)), None)
-        if home is not None:
+        home = next((reaction for reaction in reactions if one.name == reaction.name or _signals(one, reaction)), None)
+        if home is None:
+            others.append(one)
+        else:
             home.words += [word for word in one.words if word not in home.words]
             home.evidence += one.evidence
-    return reactions
+    return others
+
+
+def _signals(sign: Name, reaction: Name) -> bool:
+    """Is the one a sign of the other (``mappings/explains.tsv``), and not as well the other way round?"""
+    return sign.name in explains(reaction.name) and reaction.name not in explains(sign.name)
 
 
 def _copies(names: Iterable[Name]) -> list[Name]:

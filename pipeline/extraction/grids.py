@@ -40,6 +40,7 @@ _OLDEST, _YOUNG = 125, 20
 """No higher number is an age, and a fraction of a higher one is an average."""
 _SEXES: dict[str, Sex] = {"female": "female", "male": "male"}
 _WHO = frozenset({"patient", "age", "sex"})
+_COURSE = frozenset({"dose", "onset", "action", "withdrawal", "treatment", "dechallenge", "rechallenge", "outcome"})
 _NOBODY = ("summary", "literature")
 _WHAT = frozenset({"drug", "reaction"})
 _FIRM = frozenset({"drug", "reaction", "dechallenge", "rechallenge"})
@@ -109,13 +110,17 @@ def find(document: Document) -> list[Grid]:
             if columns is None:
                 continue
             head, own = columns
-            if not _tells_patients(own):
+            before = next((grid.rows for grid in reversed(found) if grid.rows), [])
+            if not _tells_patients(own, further=bool(before)):
                 continue
             if any("literature" in column.meanings for column in own) or _of_others(document, caption):
                 found.append(Grid(span, caption, [], title))
                 break
             rows = _rows(cells[head + 1 :], own)
-            if len(rows) >= _LEAST:
+            if _add(before, rows):
+                found.append(Grid(span, caption, [], title))
+                break
+            if len(rows) >= _LEAST and _tells_patients(own, further=False):
                 found.append(Grid(span, caption, rows if _of_reactions(own, [*caption, *title]) else [], title))
                 break
     return found
@@ -251,15 +256,18 @@ def _is_unit(words: str) -> bool:
     return bool(parts) and all(part in _units() for part in parts)
 
 
-def _tells_patients(columns: Sequence[Column]) -> bool:
+def _tells_patients(columns: Sequence[Column], *, further: bool) -> bool:
     """Do the headings name patients, and a drug or what happened to them, and no counts?
 
-    Ages alone do not tell patients apart: they may be those of one patient, or of a schedule of doses.
+    A ``further`` table may go on about numbered patients: with what was done and how it ended.  Ages alone do not tell
+    patients apart: they may be those of one patient, or of a schedule of doses.
     """
     told = {m for column in columns for m in column.meanings}
     plain = {m.rstrip("?") for m in told}
-    if "group" in told or not (_WHAT | {"diagnosis"}) & plain:
+    if "group" in told:
         return False
+    if not (_WHAT | {"diagnosis"}) & plain:
+        return further and "patient" in told and bool(told & _COURSE)
     return bool(told & {"patient", "sex"}) or {"age", "patient?"} <= told
 
 
@@ -354,6 +362,28 @@ def _rows(lines: Sequence[Sequence[Cell]], columns: Sequence[Column]) -> list[Ro
     return found
 
 
+def _add(before: Sequence[Row], rows: Sequence[Row]) -> bool:
+    """Add to the patients of an earlier table what a further one says of the same; not unless all are the same."""
+    known = {row.number: row for row in before if row.number is not None}
+    pairs = [(known.get(row.number or 0), row) for row in rows]
+    same = [(earlier, row) for earlier, row in pairs if earlier is not None and _alike(earlier, row)]
+    if not rows or len(same) < len(rows):
+        return False
+    for earlier, row in same:
+        _extend(earlier, row)
+    return True
+
+
+def _alike(left: Row, right: Row) -> bool:
+    """Do two rows tell no different ages or sexes?"""
+    ages, sexes = set(), set()
+    for cell, _ in [pair for row in (left, right) for meaning in ("age", "sex") for pair in row.of(meaning)]:
+        told = person(cell)
+        ages |= {told.age} - {None}
+        sexes |= {told.sex} - {None}
+    return len(ages) < 2 and len(sexes) < 2
+
+
 def _row(line: Sequence[Cell], columns: Sequence[Column]) -> Row:
     row = Row(frozenset(m for column in columns for m in column.meanings))
     for cell, column in zip(line, columns, strict=False):
@@ -370,6 +400,7 @@ def _goes_on(row: Row) -> bool:
 
 def _extend(row: Row, more: Row) -> None:
     """Add what a further line says of the same patient; what a merged cell repeats is told once."""
+    row.columns |= more.columns
     for meaning, cells in more.cells.items():
         told = row.cells.setdefault(meaning, [])
         known = {cell.text for cell, _ in told}

@@ -299,6 +299,24 @@ def test_the_authors_judgement() -> None:
     assert told == [("probable", 6, "Naranjo"), ("possible", None, "Naranjo")]
 
 
+def test_a_further_table_goes_on_about_the_same_patients() -> None:
+    first = lines(
+        ["Patient", "Age/sex", "Drug", "Adverse event"],
+        ["1", "45/F", "Ibuprofen", "Rash"],
+        ["2", "50/M", "Aspirin", "Gout"],
+    )
+    second = lines(
+        ["Patient", "Age", "Treatment", "Outcome"], ["1", "45", "Prednisone", "Recovered"], ["2", "50", "–", "Died"]
+    )
+    found = cases(f"{first}\n\nThe course is told here.\n\n{second}")
+    assert [(suspects(case), case.reactions[0].outcome) for case in found] == [
+        (["ibuprofen"], "recovered"),
+        (["aspirin"], "fatal"),
+    ]
+    others = cases(f"{first}\n\nThe course is told here.\n\n{first.replace('45', '70').replace('50', '80')}")
+    assert [who(case)[0] for case in others] == [45, 50, 70, 80]
+
+
 # --- the narrative --------------------------------------------------------------------------------------------------
 
 STORY = "A 45-year-old woman developed urticaria due to carbamazepine. It resolved."

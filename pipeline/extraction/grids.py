@@ -20,17 +20,19 @@ from pipeline.extraction.document import Document, Sentence
 from pipeline.extraction.numbers import DIGITS, UNIT_SHORT, UNIT_WORD, UNITS, alternatives, number, table
 from pipeline.records import Sex, Span
 
-_LINE = re.compile(r"[^\n]*\S[^\n]*")
+_LINE = re.compile(r"[^\n]+")
 _BARS = 2  # bars in a line that make it a row
 _HEADS = 3  # lines among which the headings are looked for
 _LEAST = 2  # patients that make a table of patients
 _RULE = re.compile(r"[\s|:+=-]*")
-_MARKS = re.compile(r"[\s*†‡§¶#ᵃ-ᶻ⁰¹²³⁴-⁹]+$")
+_MARKS = " \r\f\v*†‡§¶#⁰¹²³⁴⁵⁶⁷⁸⁹ᵃᵇᶜᵈᵉᶠᵍʰⁱ"
+"""Footnote marks behind what a cell says."""
+_WIDEST = 100  # cells of a line, beyond which the columns of a table are not taken for patients
 _BRACKETS = re.compile(r"[()\[\]]")
 _BRACKETED = re.compile(r"[(\[]([^()\[\]]{0,80})[)\]]")
 _PARTS = re.compile(r"/|,|;|&|\band\b|\+")
 _UNIT_PARTS = re.compile(r"[\s/·.]+")
-_NUMBERED = re.compile(r"(?:(?:patient|case|pt|subject|p|no|nr|number)s?\b[\s.:#]*)*#?\(?(?P<number>\d{1,3})\)?[.:]?")
+_NUMBERED = re.compile(r"(?:(?:patient|case|pt|subject|p|no|nr|number)s?\b[\s.:#]*)*#?\(?(?P<number>\d{1,4})\)?[.:]?")
 _NAMED = re.compile(r"(?:patient|case|pt|subject)\b")
 _LONGEST_NAME = 24
 _OTHERS = re.compile(r"\b(?:19|20)\d\d\b|\bet al\b")
@@ -38,6 +40,8 @@ _OLDEST, _YOUNG = 125, 20
 """No higher number is an age, and a fraction of a higher one is an average."""
 _SEXES: dict[str, Sex] = {"female": "female", "male": "male"}
 _WHO = frozenset({"patient", "age", "sex"})
+_COURSE = frozenset({"dose", "onset", "action", "withdrawal", "treatment", "dechallenge", "rechallenge", "outcome"})
+_NOBODY = ("summary", "literature")
 _WHAT = frozenset({"drug", "reaction"})
 _FIRM = frozenset({"drug", "reaction", "dechallenge", "rechallenge"})
 
@@ -86,30 +90,38 @@ class Row:
 
 @dataclass(slots=True)
 class Grid:
-    """A table of patients. ``rows`` is empty where they are those of other authors; ``caption`` may be empty."""
+    """A table of patients. ``rows`` is empty where no reactions are told of them, or where they are other authors'."""
 
     span: Span
     caption: list[Sentence]
     rows: list[Row]
+    title: list[Sentence]
+    """Of the report."""
 
 
 def find(document: Document) -> list[Grid]:
     """The tables of patients, in the order of the text."""
     found: list[Grid] = []
+    titles = [s for s in document.report.sections if s.kind == "title"]
+    title = [s for s in document.sentences if any(t.start <= s.start < t.end for t in titles[:1])]
     for span, caption, lines in _tables(document):
         for cells in (lines, _turned(lines)):
             columns = _columns(cells)
             if columns is None:
                 continue
             head, own = columns
-            if not _tells_patients(own):
+            before = next((grid.rows for grid in reversed(found) if grid.rows), [])
+            if not _tells_patients(own, further=bool(before)):
                 continue
-            if any("literature" in column.meanings for column in own):
-                found.append(Grid(span, caption, []))
+            if any("literature" in column.meanings for column in own) or _of_others(document, caption):
+                found.append(Grid(span, caption, [], title))
                 break
             rows = _rows(cells[head + 1 :], own)
-            if len(rows) >= _LEAST and _of_reactions(document, own, caption):
-                found.append(Grid(span, caption, rows))
+            if _add(before, rows):
+                found.append(Grid(span, caption, [], title))
+                break
+            if len(rows) >= _LEAST and _tells_patients(own, further=False):
+                found.append(Grid(span, caption, rows if _of_reactions(own, [*caption, *title]) else [], title))
                 break
     return found
 
@@ -126,8 +138,7 @@ def _tables(document: Document) -> Iterator[tuple[Span, list[Sentence], list[lis
     captions = [s for s in sections if s.kind == "caption"]
     ends = [s.end for s in captions]
     starts = [s.start for s in document.sentences]
-    known = [(s.start, s.end) for s in sections if s.kind == "table"]
-    for start, end in sorted([*known, *_runs(text, known)]):
+    for start, end in _runs(text, [(s.start, s.end) for s in sections if s.kind == "table"]):
         lines = [m.span() for m in _LINE.finditer(text, start, end) if not _RULE.fullmatch(text, *m.span())]
         mark = "\t" if "\t" in text[start:end] else "|"
         at = bisect_right(ends, start) - 1
@@ -138,20 +149,23 @@ def _tables(document: Document) -> Iterator[tuple[Span, list[Sentence], list[lis
 
 
 def _runs(text: str, known: Sequence[Span]) -> Iterator[Span]:
-    """Lines in a row with a tab or bars between cells, outside the tables that are known already."""
+    """Lines in a row with a tab or bars between cells, or of one of the sections that are tables."""
     begins = [start for start, _ in known]
     run: list[Span] = []
+    place = -1  # the section that the line before stands in
     for match in _LINE.finditer(text):
-        at = bisect_right(begins, match.start()) - 1
-        inside = at >= 0 and match.start() < known[at][1]
-        line = match[0].strip()
-        if not inside and ("\t" in line or line.count("|") >= _BARS):
-            run.append(match.span())
+        if match[0].isspace():
             continue
-        if len(run) > _LEAST:
+        at = bisect_right(begins, match.end() - 1) - 1
+        inside = at if at >= 0 and match.start() < known[at][1] else -1
+        row = inside >= 0 or "\t" in match[0].strip() or ("\t" in match[0] and run) or match[0].count("|") >= _BARS
+        if run and (not row or (inside >= 0 and place >= 0 and inside != place)):
             yield run[0][0], run[-1][1]
-        run = []
-    if len(run) > _LEAST:
+            run = []
+        if row:
+            run.append(match.span())
+        place = inside
+    if run:
         yield run[0][0], run[-1][1]
 
 
@@ -161,7 +175,7 @@ def _cells(text: str, start: int, end: int, mark: str) -> Iterator[Cell]:
         start += len(text[start:end]) - len(text[start:end].lstrip(" |"))
         end = start + len(text[start:end].rstrip(" ").removesuffix("|"))
     for part in text[start:end].split(mark):
-        kept = _MARKS.sub("", part)
+        kept = part.rstrip(_MARKS)
         lead = len(kept) - len(kept.lstrip())
         yield Cell(kept[lead:], start + lead, start + len(kept)) if kept.strip() else Cell("", start, start)
         start += len(part) + 1
@@ -169,6 +183,8 @@ def _cells(text: str, start: int, end: int, mark: str) -> Iterator[Cell]:
 
 def _turned(lines: Sequence[Sequence[Cell]]) -> list[list[Cell]]:
     """Columns as rows; what a short row lacks is empty."""
+    if max(map(len, lines), default=0) > _WIDEST:
+        return []
     return [[cell or Cell("", 0, 0) for cell in column] for column in zip_longest(*lines)]
 
 
@@ -240,25 +256,33 @@ def _is_unit(words: str) -> bool:
     return bool(parts) and all(part in _units() for part in parts)
 
 
-def _tells_patients(columns: Sequence[Column]) -> bool:
-    """Do the headings name patients, and a drug or what happened to them, and no counts?"""
+def _tells_patients(columns: Sequence[Column], *, further: bool) -> bool:
+    """Do the headings name patients, and a drug or what happened to them, and no counts?
+
+    A ``further`` table may go on about numbered patients: with what was done and how it ended.  Ages alone do not tell
+    patients apart: they may be those of one patient, or of a schedule of doses.
+    """
     told = {m for column in columns for m in column.meanings}
     plain = {m.rstrip("?") for m in told}
-    if "group" in told or not (_WHAT | {"diagnosis"}) & plain:
+    if "group" in told:
         return False
-    firm = told & {"patient", "sex"} or ("age" in told and ("reaction" in told or "patient?" in told))
-    return bool(firm)
+    if not (_WHAT | {"diagnosis"}) & plain:
+        return further and "patient" in told and bool(told & _COURSE)
+    return bool(told & {"patient", "sex"}) or {"age", "patient?"} <= told
 
 
-def _of_reactions(document: Document, columns: Sequence[Column], caption: Sequence[Sentence]) -> bool:
-    """Is the table one of adverse reactions, by its headings, its caption or the title of the report?"""
+def _of_reactions(columns: Sequence[Column], said: Sequence[Sentence]) -> bool:
+    """Is the table one of adverse reactions, by its headings, or by the sentences of its caption and the title?"""
     told = {m for column in columns for m in column.meanings}
     if told & _FIRM or ("drug?" in told and "onset" in told):
         return True
-    titles = [s for s in document.report.sections if s.kind == "title"]
-    about = [*caption, *(s for s in document.sentences if any(t.start <= s.start < t.end for t in titles))]
-    caused = any(s.cued("adverse", "induced", "cause") for s in about)
-    return caused and ("drug?" in told or any(s.of("drug") for s in about))
+    caused = any(s.cued("adverse", "induced", "cause") for s in said)
+    return caused and ("drug?" in told or any(s.of("drug") for s in said))
+
+
+def _of_others(document: Document, caption: Sequence[Sentence]) -> bool:
+    """Does the caption say that the patients are those of other authors?"""
+    return any(values().inside("literature", document.folded[s.start : s.end]) for s in caption)
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------
@@ -318,12 +342,13 @@ def _rows(lines: Sequence[Sequence[Cell]], columns: Sequence[Column]) -> list[Ro
     name = ""
     for line in lines:
         filled = [place for place, cell in enumerate(line) if cell.text]
-        if len(filled) < 2:
+        if not filled or filled == [0]:
             continue
         row = _row(line, columns)
         who = [cell for cell, _ in row.of("patient") + row.of("patient?")]
         named = next((cell.folded for cell in who), "")
-        if values().inside("summary", named) or values().inside("literature", named) or _OTHERS.search(named):
+        numbered = _NUMBERED.fullmatch(named)
+        if not numbered and (_OTHERS.search(named) or any(values().inside(kind, named) for kind in _NOBODY)):
             last = None
             continue
         if last is not None and ((named and named == name) or _goes_on(row)):
@@ -331,11 +356,32 @@ def _rows(lines: Sequence[Sequence[Cell]], columns: Sequence[Column]) -> list[Ro
             continue
         last = None
         if _is_patient(row):
-            number = _NUMBERED.fullmatch(named)
-            row.number = int(number["number"]) if number else None
+            row.number = int(numbered["number"]) if numbered else None
             found.append(row)
             last, name = row, named
     return found
+
+
+def _add(before: Sequence[Row], rows: Sequence[Row]) -> bool:
+    """Add to the patients of an earlier table what a further one says of the same; not unless all are the same."""
+    known = {row.number: row for row in before if row.number is not None}
+    pairs = [(known.get(row.number or 0), row) for row in rows]
+    same = [(earlier, row) for earlier, row in pairs if earlier is not None and _alike(earlier, row)]
+    if not rows or len(same) < len(rows):
+        return False
+    for earlier, row in same:
+        _extend(earlier, row)
+    return True
+
+
+def _alike(left: Row, right: Row) -> bool:
+    """Do two rows tell no different ages or sexes?"""
+    ages, sexes = set(), set()
+    for cell, _ in [pair for row in (left, right) for meaning in ("age", "sex") for pair in row.of(meaning)]:
+        told = person(cell)
+        ages |= {told.age} - {None}
+        sexes |= {told.sex} - {None}
+    return len(ages) < 2 and len(sexes) < 2
 
 
 def _row(line: Sequence[Cell], columns: Sequence[Column]) -> Row:
@@ -354,6 +400,7 @@ def _goes_on(row: Row) -> bool:
 
 def _extend(row: Row, more: Row) -> None:
     """Add what a further line says of the same patient; what a merged cell repeats is told once."""
+    row.columns |= more.columns
     for meaning, cells in more.cells.items():
         told = row.cells.setdefault(meaning, [])
         known = {cell.text for cell, _ in told}

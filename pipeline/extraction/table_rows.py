@@ -7,7 +7,7 @@ is the same for all patients, to the caption or the title that says it.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.extraction import course, dosage, drug_groups, roles, times
@@ -35,6 +35,8 @@ from pipeline.records import (
 )  # fmt: skip
 from pipeline.terminology import Entry, lexicon
 
+_REACTIONS = ("reaction", "diagnosis?", "reaction?")
+"""Columns that may name the reaction, the surest first."""
 _ITEM = re.compile(r"(?:\([^()]{0,80}\)|(?!\b(?:and|plus)\b)[^,;+&])+", re.IGNORECASE)
 _NEGATION = re.compile(r"\b(?:no|not|without|denied|never)\b", re.IGNORECASE)
 _LONGEST_ITEM = 60
@@ -42,6 +44,10 @@ _LEAST_LETTERS = 3
 _SHORTEST_DRUG = 5  # letters of a word that is taken for a drug though no vocabulary knows it
 _ENDS = frozenset({"resolve", "improve", "persist", "worsen", "sequelae", "fatal"})
 _AGE_UNITS: dict[str, AgeUnit] = {"a": "a", "mo": "mo", "wk": "wk", "d": "d"}
+_DRUG, _REACTION = "drug", "reaction"
+"""The keys under which the story of a row has its suspects and its reactions."""
+_CODE = re.compile(r"[A-Za-z]\d+")
+_EXPLAINED = re.compile(r"(?<![\w-])(?P<short>[A-Z][A-Za-z-]{1,7}) ?[,:=] ?(?P<long>[a-z][^,;:=.]{3,60})(?=[;,.]|$)")
 _SCORE = re.compile(r"(?<![\d.])-?\d{1,2}(?![\d.])")
 _DAILY = re.compile(r"\b(?:daily|weekly|monthly)\b")
 
@@ -67,67 +73,80 @@ class Name:
 
 @dataclass(slots=True)
 class Shared:
-    """What the caption or the title says of all patients: their suspects and their reactions."""
+    """What is said of all patients: suspects and reactions by the caption or the title, and what short forms mean."""
 
     drugs: list[Name]
     reactions: list[Name]
+    caused: bool
+    """Are the reactions said to be caused by a drug, and not only named?"""
+    long_forms: dict[str, str]
 
 
 def cases(document: Document, grid: Grid) -> Iterator[tuple[Row, Case]]:
     """The rows of a table that tell of a drug or a reaction, with the case that each makes, still without id."""
     shared = _shared(document, grid)
+    treated = any(_treats(row, shared) for row in grid.rows)
     for row in grid.rows:
-        case = _case(document, row, shared)
+        case = _case(document, row, shared, treated)
         if case is not None:
             yield row, case
 
 
-def _case(document: Document, row: Row, shared: Shared) -> Case | None:
-    has_reactions = bool(row.columns & {"reaction", "reaction?", "diagnosis?"})
-    reaction_cells, indication_cells = _reaction_cells(row)
-    told = [cell for cell, _ in reaction_cells]
-    if has_reactions and told and all(values().empty(cell) for cell in told):
+def _case(document: Document, row: Row, shared: Shared, treated: bool) -> Case | None:
+    """The case of a row; ``treated``: diagnoses are what the suspects are given for."""
+    column = next((name for name in _REACTIONS if name in row.columns and not (treated and name == "diagnosis?")), None)
+    reaction_cells = row.of(column) if column else []
+    indication_cells = row.of("indication")
+    if column != "diagnosis?" and (treated or column == "reaction") and "indication" not in row.columns:
+        indication_cells = row.of("diagnosis?")
+    if column == "reaction" and reaction_cells and all(values().empty(cell) for cell, _ in reaction_cells):
         return None  # the patient had none
     drug_cells = row.of("drug") or row.of("drug?")
-    suspects = _names(drug_cells, "drug") if row.columns & {"drug", "drug?"} else _copies(shared.drugs)
-    reactions = _explained(_names(reaction_cells, "disorder")) if has_reactions else _copies(shared.reactions)
+    suspects = _names(drug_cells, "drug", shared.long_forms)
+    if not row.columns & {"drug", "drug?"}:
+        suspects = _copies(shared.drugs)
+    reactions = _explained(_names(reaction_cells, "disorder", shared.long_forms))
+    if column is None or (column == "reaction?" and shared.caused):
+        told, reactions = reactions, _copies(shared.reactions)
+        _with_signs(reactions, told)
     if not suspects and not reactions:
         return None
-    case = Case(case_id="", report_id=document.report.report_id, patient=_patient(row))
+    case = Case(case_id="", report_id=document.report.report_id, patient=_patient(row, shared))
     case.drugs = [_drug(name, f"drug-{n}", "suspect") for n, name in enumerate(suspects, 1)]
     case.reactions = [
         Reaction(id=f"reaction-{n}", term=one.name, verbatim=one.words, codings=one.codings, evidence=one.evidence)
         for n, one in enumerate(reactions, 1)
     ]
-    for name in _names(indication_cells, "disorder"):
+    for name in _names(indication_cells, "disorder", shared.long_forms):
         for drug in case.drugs:
             drug.indications.append(name.concept())
     _exposures(case.drugs, drug_cells, row)
     _onsets(case.reactions, row)
     _course(document, case, row)
-    _others(case, row)
+    _others(case, row, shared)
     _judge(case, row)
     return case
 
 
-def _reaction_cells(row: Row) -> tuple[list[tuple[Cell, Column]], list[tuple[Cell, Column]]]:
-    """The cells of reactions and those of indications: a diagnosis is the one or, beside reactions, the other."""
-    if "reaction" in row.columns:
-        return row.of("reaction"), row.of("indication") if "indication" in row.columns else row.of("diagnosis?")
-    diagnosed = "diagnosis?" in row.columns
-    return row.of("diagnosis?" if diagnosed else "reaction?"), row.of("indication")
+def _treats(row: Row, shared: Shared) -> bool:
+    """Is a suspect of a row a drug for the row's diagnosis, which then is no reaction?"""
+    suspects = _names(row.of("drug") or row.of("drug?"), "drug", shared.long_forms) or shared.drugs
+    diagnoses = _names(row.of("diagnosis?"), "disorder", shared.long_forms)
+    return any(drug_groups.treats(drug.name, one.entry) for drug in suspects for one in diagnoses)
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
 
 
-def _names(cells: Iterable[tuple[Cell, Column]], semantic: Semantic) -> list[Name]:
+def _names(
+    cells: Iterable[tuple[Cell, Column]], semantic: Semantic, long_forms: Mapping[str, str]
+) -> list[Name]:  # fmt: skip
     """What the cells name, each once: names of the vocabularies, and the words of items in which there are none."""
     found: dict[str, Name] = {}
     for cell, _ in cells:
         if values().empty(cell):
             continue
-        for entry, start, end in _named(cell, semantic):
+        for entry, start, end in _named(cell, semantic, long_forms):
             words = cell.text[start:end]
             name = entry.name if entry else bare(words)
             one = found.setdefault(name, Name(name, entry, [], []))
@@ -140,7 +159,7 @@ def _names(cells: Iterable[tuple[Cell, Column]], semantic: Semantic) -> list[Nam
     return list(found.values())
 
 
-def _named(cell: Cell, semantic: Semantic) -> Iterator[tuple[Entry | None, int, int]]:
+def _named(cell: Cell, semantic: Semantic, long_forms: Mapping[str, str]) -> Iterator[tuple[Entry | None, int, int]]:
     """Names in a cell, with the vocabulary's entry if it has one; offsets count into the cell."""
     matches = [m for m in lexicon().find(cell.text) if m.entry.semantic == semantic]
     number = 0
@@ -153,9 +172,10 @@ def _named(cell: Cell, semantic: Semantic) -> Iterator[tuple[Entry | None, int, 
             if not _NEGATION.search(cell.text, item.start(), match.start):
                 yield match.entry, match.start, match.end
         words = item[0].strip(" .")
-        if not known and _may_name(words, semantic):
+        if not known and (words in long_forms or _may_name(words, semantic)):
             start = item.start() + item[0].index(words)
-            yield None, start, start + len(words)
+            entry = lexicon().lookup(long_forms[words], semantic) if words in long_forms else None
+            yield entry, start, start + len(words)
 
 
 def _may_name(words: str, semantic: Semantic) -> bool:
@@ -167,17 +187,29 @@ def _may_name(words: str, semantic: Semantic) -> bool:
     return sum(map(str.isalpha, words)) >= _LEAST_LETTERS
 
 
-def _explained(names: list[Name]) -> list[Name]:
+def _explained(names: Sequence[Name]) -> list[Name]:
     """Reactions without the signs that one of them explains, which are words for it."""
-    kept: list[Name] = []
-    for one in names:
-        home = next((other for other in names if other is not one and one.name in explains(other.name)), None)
+    kept = [one for one in names if not any(_signals(one, other) for other in names)]
+    lost = _with_signs(kept, [one for one in names if one not in kept])
+    return kept + lost
+
+
+def _with_signs(reactions: Sequence[Name], told: Iterable[Name]) -> list[Name]:
+    """Add what is another word for one of the reactions, or a sign of it; the others are returned."""
+    others: list[Name] = []
+    for one in told:
+        home = next((reaction for reaction in reactions if one.name == reaction.name or _signals(one, reaction)), None)
         if home is None:
-            kept.append(one)
+            others.append(one)
         else:
             home.words += [word for word in one.words if word not in home.words]
             home.evidence += one.evidence
-    return kept
+    return others
+
+
+def _signals(sign: Name, reaction: Name) -> bool:
+    """Is the one a sign of the other (``mappings/explains.tsv``), and not as well the other way round?"""
+    return sign.name in explains(reaction.name) and reaction.name not in explains(sign.name)
 
 
 def _copies(names: Iterable[Name]) -> list[Name]:
@@ -186,13 +218,21 @@ def _copies(names: Iterable[Name]) -> list[Name]:
 
 def _shared(document: Document, grid: Grid) -> Shared:
     """Suspects and reactions that the caption, or else the title, ties together; or names alone."""
-    titles = [s for s in document.report.sections if s.kind == "title"]
-    head = [s for s in document.sentences if any(t.start <= s.start < t.end for t in titles)]
-    found = Shared([], [])
-    for said in (grid.caption, head):
+    found = Shared([], [], False, document.long_forms | _explained_below(document, grid))
+    for said in (grid.caption, grid.title):
         tied = [link for s in said for link in links(document.text, s) if link.kind not in ("indication", "loose")]
         found.drugs = found.drugs or _found([link.drug for link in tied]) or _only(said, "drug")
+        found.caused = found.caused or bool(tied and not found.reactions)
         found.reactions = found.reactions or _found([link.disorder for link in tied]) or _only(said, "disorder")
+    return found
+
+
+def _explained_below(document: Document, grid: Grid) -> dict[str, str]:
+    """The short forms that lines without cells, the footnotes, explain: "MPE, maculopapular exanthema; ..."."""
+    found: dict[str, str] = {}
+    for line in document.text[slice(*grid.span)].split("\n"):
+        if "\t" not in line and "|" not in line:
+            found |= {match["short"]: match["long"] for match in _EXPLAINED.finditer(line)}
     return found
 
 
@@ -217,21 +257,21 @@ def _only(said: Sequence[Sentence], semantic: Semantic) -> list[Name]:
 # --- patient and drugs ----------------------------------------------------------------------------------------------
 
 
-def _patient(row: Row) -> Patient:
+def _patient(row: Row, shared: Shared) -> Patient:
     patient = Patient()
     for cell, column in [*row.of("age"), *row.of("sex"), *row.of("patient")]:
         told = person(cell)
         if told == (None, None, None):
             continue
         named_only = not set(column.meanings) & {"age", "sex"}
-        if named_only and (told.age is None or told.sex is None):
+        if named_only and (row.columns & {"age", "sex"} or None in (told.age, told.sex) or _CODE.fullmatch(cell.text)):
             continue  # a number of the patient, or initials
         unit = _AGE_UNITS.get(UNITS.get(told.unit or column.unit or "year", ""))
         if patient.age is None and told.age is not None and unit is not None:
             patient.age = Age(value=told.age, unit=unit, evidence=[cell.span])
         if patient.sex is None and told.sex is not None:
             patient.sex = SexFact(value=told.sex, evidence=[cell.span])
-    patient.history = [name.concept() for name in _names(row.of("history"), "disorder")]
+    patient.history = [name.concept() for name in _names(row.of("history"), "disorder", shared.long_forms)]
     return patient
 
 
@@ -242,7 +282,7 @@ def _drug(name: Name, id_: str, role: DrugRole) -> Drug:
     )  # fmt: skip
 
 
-def _others(case: Case, row: Row) -> None:
+def _others(case: Case, row: Row, shared: Shared) -> None:
     """Drugs that are no suspects: the treatment of the reactions, and what else was taken."""
     known = {drug.name: drug for drug in case.drugs}
     beside = [*row.of("concomitant"), *(row.of("drug?") if "drug" in row.columns else ())]
@@ -250,7 +290,7 @@ def _others(case: Case, row: Row) -> None:
         (row.of("treatment"), "treatment"), (beside, "concomitant"),
     ]  # fmt: skip
     for cells, role in roles_of:
-        for name in _names(cells, "drug"):
+        for name in _names(cells, "drug", shared.long_forms):
             if name.name in known or name.name in roles.procedures() or (role == "treatment" and name.entry is None):
                 continue
             drug = known[name.name] = _drug(name, f"drug-{len(case.drugs) + 1}", role)
@@ -344,7 +384,7 @@ def _onsets(reactions: Sequence[Reaction], row: Row) -> None:
 def _course(document: Document, case: Case, row: Row) -> None:
     """Action taken, dechallenge, rechallenge and outcome, as they follow from the events that the cells name."""
     acted, ended = _acted(row), _ended(document, row)
-    state, evidence = course.outcome(_ordered(ended), (), ())
+    state, evidence = course.outcome(_ordered(ended), {_REACTION}, ())
     for reaction in case.reactions if state != "unknown" else ():
         reaction.outcome, reaction.facts["outcome"] = state, list(evidence)
     told = _told(row, "dechallenge")
@@ -353,8 +393,8 @@ def _course(document: Document, case: Case, row: Row) -> None:
     restarted = [Event("restart", 0, *cell.span, deliberate=True) for _, cell in again[:1]]
     known = [Event(value, 0, *cell.span) for value, cell in told] or ended
     renewed = [Event(value, 0, *cell.span) for value, cell in again]
-    result = course.course(_ordered([*(stopped or acted), *known, *restarted, *renewed]), (), ())
-    action = course.course(_ordered([*acted, *ended]), (), ())
+    result = course.course(_ordered([*(stopped or acted), *known, *restarted, *renewed]), {_DRUG}, {_REACTION})
+    action = course.course(_ordered([*acted, *ended]), {_DRUG}, {_REACTION})
     not_done = [cell.span for value, cell in _told(row, "rechallenge") if value == "none"]
     for drug in case.drugs:
         if acted and action.action_evidence:
@@ -374,8 +414,9 @@ def _course(document: Document, case: Case, row: Row) -> None:
 
 
 def _ordered(events: Sequence[Event]) -> list[Event]:
-    """Events in the order in which they are given."""
-    return [replace(event, when=float(place)) for place, event in enumerate(events)]
+    """A story of a drug and a reaction with these events, in the order in which they are given."""
+    named = [Event("named", 0, 0, 0, drugs=(_DRUG,)), Event("named", 0, 0, 0, disorders=(_REACTION,))]
+    return [replace(event, when=float(place)) for place, event in enumerate([*named, *events])]
 
 
 def _told(row: Row, column: str) -> list[tuple[str, Cell]]:

@@ -6,6 +6,7 @@ of patients (``grids``) and what a row says (``table_rows``).
 
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -69,9 +70,15 @@ def join(document: Document, told: Sequence[Case], found: Sequence[Grid]) -> lis
         kept = []  # what the narrative tells of all of them
     last = max((int(case.case_id.rpartition("-")[2]) for case in kept), default=0)
     labels = _labels(document, kept)
+    meant = [  # the numbers of patients by which the table and the narrative agree
+        label if any(row.number == label and _agree(told_case.patient, case.patient) for row, case in listed) else None
+        for told_case, label in zip(kept, labels, strict=True)
+    ]
     free = list(range(len(kept)))
+    sexes = Counter(case.patient.sex.value for _, case in listed if case.patient.sex)
     for row, case in listed:
-        home = _home(kept, free, labels, row, case)
+        sex = case.patient.sex
+        home = _home(kept, free, meant, row, case, only=sex is not None and sexes[sex.value] == 1)
         if home is not None:
             free.remove(home)
             _complete(kept[home], case)
@@ -98,16 +105,19 @@ def _labels(document: Document, cases: Sequence[Case]) -> list[int | None]:
 
 
 def _home(
-    cases: Sequence[Case], free: Sequence[int], labels: Sequence[int | None], row: Row, case: Case
+    cases: Sequence[Case], free: Sequence[int], meant: Sequence[int | None], row: Row, case: Case, *, only: bool
 ) -> int | None:  # fmt: skip
-    """Which case of the narrative, not yet found in the table, is of the patient of a row."""
+    """Which case of the narrative, not yet found in the table, is of the patient of a row.
+
+    One of the same number; else of the same age; else, if the row is the ``only`` one of its sex and the narrative
+    does not tell the age, of the same sex.
+    """
     fit = [place for place in free if _agree(cases[place].patient, case.patient)]
-    numbered = [place for place in fit if labels[place] is not None and labels[place] == row.number]
-    if numbered:
-        return numbered[0]
+    numbered = [place for place in fit if meant[place] is not None and meant[place] == row.number]
+    fit = [place for place in fit if meant[place] is None]
     alike = [place for place in fit if cases[place].patient.age is not None and case.patient.age is not None]
-    unnumbered = [place for place in alike if labels[place] is None or row.number is None]
-    return next(iter(unnumbered or alike), None)
+    ageless = [place for place in fit if only and cases[place].patient.age is None and cases[place].patient.sex]
+    return next(iter(numbered or alike or ageless), None)
 
 
 def _agree(left: Patient, right: Patient) -> bool:

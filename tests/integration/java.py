@@ -56,4 +56,5 @@ def _is_current(project: Path, listed: Path) -> bool:
 
 
 def _run(*command: str, cwd: Path) -> None:
-    subprocess.run(command, cwd=cwd, check=True, stdin=subprocess.DEVNULL)
+    # In a session of its own: Maven sets up the terminal, and would be stopped there if we run in its background.
+    subprocess.run(command, cwd=cwd, check=True, stdin=subprocess.DEVNULL, start_new_session=True)

@@ -2,6 +2,7 @@ import ca.uhn.fhir.batch2.api.IJobMaintenanceService;
 import ca.uhn.fhir.batch2.jobs.config.Batch2JobsConfig;
 import ca.uhn.fhir.batch2.jobs.export.BulkDataExportProvider;
 import ca.uhn.fhir.batch2.jobs.imprt.BulkDataImportProvider;
+import ca.uhn.fhir.batch2.jobs.imprt.ResourceOrderUtil;
 import ca.uhn.fhir.context.FhirContext;
 import ca.uhn.fhir.context.support.IValidationSupport;
 import ca.uhn.fhir.jpa.api.config.JpaStorageSettings;
@@ -25,6 +26,7 @@ import ca.uhn.fhir.rest.server.provider.ResourceProviderFactory;
 import ca.uhn.fhir.rest.server.util.ISearchParamRegistry;
 import ca.uhn.fhir.validation.ResultSeverityEnum;
 import jakarta.persistence.EntityManagerFactory;
+import java.lang.reflect.Field;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Properties;
@@ -58,6 +60,7 @@ public class FhirServer {
   public static void main(String[] arguments) throws Exception {
     Class<?> version = arguments[0].equals("R5") ? R5.class : R4.class;
     ApplicationContext beans = new AnnotationConfigApplicationContext(version);
+    if (version == R5.class) orderTypes(beans.getBean(BulkDataImportProvider.class));
     // Steps of $import and $export wait for HAPI's job maintenance, once a minute; tests do not want to wait.
     IJobMaintenanceService jobs = beans.getBean(IJobMaintenanceService.class);
     Executors.newSingleThreadScheduledExecutor().scheduleWithFixedDelay(jobs::runMaintenancePass, 1, 1, TimeUnit.SECONDS);
@@ -67,6 +70,16 @@ public class FhirServer {
     server.setHandler(handler);
     server.start();
     server.join();
+  }
+
+  /**
+   * Before an $import, HAPI sorts all resource types so that those referred to come first; over R5's types, which refer to each other
+   * in circles, it never comes to an end. Given the order of R4's types it does not sort.
+   */
+  private static void orderTypes(BulkDataImportProvider provider) throws ReflectiveOperationException {
+    Field order = BulkDataImportProvider.class.getDeclaredField("myResourceTypeOrder");
+    order.setAccessible(true);
+    order.set(provider, ResourceOrderUtil.getResourceOrder(FhirContext.forR4Cached()));
   }
 
   @Configuration

@@ -41,21 +41,23 @@ _OF_PLACE = frozenset({
     "place", "in first sentence", "first told", "before first drug", "first after onset", "sentences",
     "report: length", "prior", "cleared", "mesh",
 })  # fmt: skip
-_OF_MODELS = ("tagged", "mostly", "stated")
+_OF_MODELS = ("tagged", "mostly", "stated", "context")
 _FOLDS = 10
 _PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
 
 
-def _normal(name: str) -> str:
+def normal(name: str) -> str:
+    """Lower case, words only: how names are compared."""
     return " ".join(re.sub(r"[^\w]+", " ", name.lower()).split())
 
 
 def _names(candidate: Candidate) -> set[str]:
-    found = {_normal(m.text) for m in candidate.mentions} | {_normal(candidate.key)}
-    return found | ({_normal(candidate.entry.name)} if candidate.entry else set())
+    found = {normal(m.text) for m in candidate.mentions} | {normal(candidate.key)}
+    return found | ({normal(candidate.entry.name)} if candidate.entry else set())
 
 
-def _hit(names: set[str], wanted: set[str]) -> bool:
+def hit(names: set[str], wanted: set[str]) -> bool:
+    """Is one of the names wanted, or do its words contain or make up a wanted one?"""
     if names & wanted:
         return True
     return any(
@@ -81,18 +83,18 @@ def examples(data: Path) -> list[list[Example]]:
         text = json.loads(line)
         gold = json.loads((data / f"cases/train/gold/{text['id']}.json").read_text(encoding="utf-8"))
         disorders = {
-            _normal(n) for p in gold["patients"] for r in p["reactions"] if not r.get("rejected")
+            normal(n) for p in gold["patients"] for r in p["reactions"] if not r.get("rejected")
             for n in [r["term"], *r.get("synonyms", [])]
         }  # fmt: skip
         drugs = {
-            _normal(n) for p in gold["patients"] for d in p["drugs"] if d["role"] in ("suspect", "interacting")
+            normal(n) for p in gold["patients"] for d in p["drugs"] if d["role"] in ("suspect", "interacting")
             for n in [d["name"], *(d.get("verbatim") or [])] if disorders
         }  # fmt: skip
         document = read(Report(report_id=text["id"], text=text["text"], sections=find_sections(text["text"])))
         story = course.events(document, [s for s in document.sentences if s.zone in ("case", "summary")])
         concepts = candidates(document, [s for s in document.sentences if s.zone != "apart"], story)
         wanted = {"drug": drugs, "disorder": disorders}
-        found.append([Example(text["id"], one, _hit(_names(one), wanted[one.semantic])) for one in concepts])
+        found.append([Example(text["id"], one, hit(_names(one), wanted[one.semantic])) for one in concepts])
     return found
 
 
@@ -112,10 +114,10 @@ def sentence_examples(data: Path) -> list[Example]:
         document = read(Report(report_id=pmid, text=text))
         story = course.events(document, [s for s in document.sentences if s.zone in ("case", "summary")])
         pairs = [pair for row in own for pair in row["pairs"]]
-        wanted = {"drug": {_normal(p["drug"]) for p in pairs}, "disorder": {_normal(p["reaction"]) for p in pairs}}
+        wanted = {"drug": {normal(p["drug"]) for p in pairs}, "disorder": {normal(p["reaction"]) for p in pairs}}
         for one in candidates(document, [s for s in document.sentences if s.zone != "apart"], story):
             one.features = {name: value for name, value in one.features.items() if not _unfit(name)}
-            found.append(Example(pmid, one, _hit(_names(one), wanted[one.semantic])))
+            found.append(Example(pmid, one, hit(_names(one), wanted[one.semantic])))
     return found
 
 

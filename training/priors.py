@@ -20,14 +20,13 @@ _LEAST = 2
 
 def count(data: Path) -> dict[tuple[str, str], tuple[int, int]]:
     """``{(semantic, concept): (sentences in which it takes part in an adverse event, sentences with it)}``."""
-    cases = (data / "cases/train/texts.jsonl").read_text(encoding="utf-8").splitlines()
-    held_out = {json.loads(line)["id"].partition("_")[2] for line in cases}
+    without = held_out(data)
     part: Counter[tuple[str, str]] = Counter()
     total: Counter[tuple[str, str]] = Counter()
     for path in (data / "phee/train.jsonl", data / "ade/train.jsonl"):
         for line in path.open(encoding="utf-8"):
             row = json.loads(line)
-            if row["pmid"] in held_out:
+            if row["pmid"] in without:
                 continue
             drugs = {p["drug"].lower() for p in row["pairs"]}
             reactions = {p["reaction"].lower() for p in row["pairs"]}
@@ -40,6 +39,12 @@ def count(data: Path) -> dict[tuple[str, str], tuple[int, int]]:
                 total[key] += 1
                 part[key] += takes_part
     return {key: (part[key], n) for key, n in total.items() if n >= _LEAST}
+
+
+def held_out(data: Path) -> set[str]:
+    """PMIDs of the reports that are among the whole training cases."""
+    cases = (data / "cases/train/texts.jsonl").read_text(encoding="utf-8").splitlines()
+    return {json.loads(line)["id"].partition("_")[2] for line in cases}
 
 
 def _inside(text: str, match: Match, wanted: set[str]) -> bool:

@@ -14,7 +14,7 @@ from functools import cache
 from itertools import pairwise
 
 from pipeline.data import MAPPINGS, rows
-from pipeline.extraction import drug_groups
+from pipeline.extraction import contexts, drug_groups
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
 from pipeline.extraction.relations import Link, links
@@ -44,6 +44,7 @@ CAUSAL = frozenset({"stated", "induced", "cause"})
 _LINKS = ("stated", "induced", "cause", "weak", "temporal", "loose", "indication")
 _SEMANTICS: tuple[Semantic, ...] = ("drug", "disorder")
 _CLEARED = -6.0  # log odds; judged, not fitted: hardly a training report clears a drug
+_CONTEXT_SCALE = 4.0  # brings log odds to the size of the other features, which the penalty of the fit expects
 _CLOSE = 40  # code points between a drug and the words that clear it
 _TURNS = frozenset({"improve", "resolve", "stop", "reduce", "onset", "persist", "worsen", "recur", "fatal", "restart"})
 _OWN_ZONES = frozenset({"case", "summary"})
@@ -113,6 +114,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
             candidate.features["mesh"] = indexed[candidate.semantic, candidate.key]
     _explain(everything)
     _uses(everything)
+    _weigh_contexts(document, sentences, everything)
     _compare(everything)
     for candidate in everything:
         candidate.features["sentences"] = log_odds(f"{candidate.semantic} sentences", candidate.features)
@@ -166,12 +168,13 @@ def _report_features(
 ) -> dict[str, float]:
     """Features of the report as a whole: does it tell of an adverse reaction at all?"""
     own = [s for s in sentences if s.zone in _OWN_ZONES]
-    cues = [cue.kind for s in own for cue in s.cues]
+    denying = [_no_adverse(s) for s in own]
+    adverse = [cue for s, denied in zip(own, denying, strict=True) if not denied for cue in s.cued("adverse")]
     drug_links = [x for c in everything if c.semantic == "drug" for x in c.links]
     return {
-        "report: adverse words": _capped((kind == "adverse" for kind in cues), 3),
+        "report: adverse words": _capped(adverse, 3),
         "report: cause link": _capped((x.kind in CAUSAL for x in drug_links), 3),
-        "report: no adverse": float(any(_no_adverse(s) for s in own)),
+        "report: no adverse": float(any(denying)),
         "report: stop": float(any(e.kind == "stop" for e in story)),
         "report: drugs": min(6, sum(c.semantic == "drug" for c in everything)) / 6,
         "report: disorders": min(12, sum(c.semantic == "disorder" for c in everything)) / 12,
@@ -216,6 +219,23 @@ def _uses(everything: Sequence[Candidate]) -> None:
             drug.features["not against reactions"] = 1.0 if rescue is False else 0.0
             for c in treated:
                 c.features["usual indication"] = 1.0
+
+
+def _weigh_contexts(document: Document, sentences: Sequence[Sentence], everything: Sequence[Candidate]) -> None:
+    """Features of what the words around the mentions in the patient's own story say (``contexts``)."""
+    odds: dict[tuple[Semantic, str], list[float]] = defaultdict(list)
+    for sentence in sentences:
+        if sentence.zone in _OWN_ZONES:
+            for mention, value in contexts.odds(document, sentence):
+                odds[mention.semantic, mention.key].append(value / _CONTEXT_SCALE)
+    for semantic in _SEMANTICS:
+        own = [(c, odds[semantic, c.key]) for c in everything if (semantic, c.key) in odds]
+        best = max((max(values) for _, values in own), default=0.0)
+        for c, values in own:
+            c.features["context"] = max(values)
+            c.features["mean context"] = sum(values) / len(values)
+            c.features["context behind best"] = best - max(values)
+            c.features["best context"] = float(max(values) == best)
 
 
 def _compare(everything: Sequence[Candidate]) -> None:

@@ -38,10 +38,14 @@ OWN_COURSE = 0.3
 """For a diagnosis of which the text tells a course of its own."""
 CERTAIN = 0.85
 """For a reaction in a report that says there were no adverse effects."""
-SURE = 0.5
-"""One side is sure."""
-PARTNER = 0.2
-"""What the best of the other side needs then."""
+OTHER = 0.7
+ICD = "http://hl7.org/fhir/sid/icd-10-cm"
+UNSPECIFIC = "RZ"
+SECOND_DRUG = 0.6
+BOTH = 0.14
+"""For the best drug times the best disorder, without which the report tells of no adverse reaction."""
+CLEARED = 0.2
+"""The same in a report that clears a drug."""
 MATE = 0.3
 """For a drug that stands in a list with the best suspect."""
 
@@ -132,24 +136,21 @@ def _same(left: frozenset[str], right: frozenset[str]) -> bool:
 
 
 def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) -> tuple[list[Group], list[Group]]:
-    """Reactions and suspects; where one side is sure, the best of the other needs less to count."""
+    """Reactions and suspects; none unless the best of both are likely together."""
     best_reaction = max((g.score for g in disorders), default=0.0)
     best_drug = max((g.score for g in drugs), default=0.0)
-    reactions = _reactions(
-        disorders, min(REACTION, best_reaction) if best_drug >= SURE and best_reaction >= PARTNER else REACTION, story
-    )
-    if best_reaction < CERTAIN and _denied(disorders):
+    cleared = any(m.features.get("cleared") for g in drugs for m in g.members)
+    if best_drug * best_reaction < (CLEARED if cleared else BOTH) or (best_reaction < CERTAIN and _denied(disorders)):
         return [], []
-    if not reactions or (best_drug < PARTNER and any(m.features.get("cleared") for g in drugs for m in g.members)):
-        return [], []
-    return reactions, _suspects(drugs, min(SUSPECT, best_drug) if best_drug >= PARTNER else SUSPECT)
+    reactions = _reactions(disorders, min(REACTION, best_reaction), story)
+    return reactions, _suspects(drugs, min(SUSPECT, best_drug))
 
 
 def _denied(disorders: Sequence[Group]) -> bool:
-    """Does the report say that there were no adverse effects, and nowhere in plain words that a drug caused one?"""
+    """Does the report say that there were no adverse effects, and nowhere that there were, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
     return any(m.features["report: no adverse"] for m in members) and not any(
-        m.features["induced link"] or m.features["cause link"] for m in members
+        m.features["induced link"] or m.features["cause link"] or m.features["report: adverse words"] for m in members
     )
 
 
@@ -196,10 +197,23 @@ def _stands_alone(group: Group, chosen: Sequence[Group], story: Sequence[Event])
         return True
     if group.score >= SECOND and any(m.features["cause link"] or m.features["induced link"] for m in diagnoses):
         return True
+    if group.score >= OTHER and all(_unlike(group, other) for other in chosen):
+        return True
     own = _ended(group, story)
     return own is not None and all(
         course.outcome(story, other.keys, group.keys)[0] not in ("unknown", own) for other in chosen
     )
+
+
+def _unlike(group: Group, other: Group) -> bool:
+    """Are two groups diagnoses of different blocks of ICD-10-CM ("hepatitis" and "liver failure" are of one)?"""
+    left, right = _blocks(group), _blocks(other)
+    return bool(left and right) and not left & right
+
+
+def _blocks(group: Group) -> set[str]:
+    codes = [c.code for m in group.members if m.entry for c in m.entry.codings if c.system == ICD]
+    return {code[:2] for code in codes if code[0] not in UNSPECIFIC}
 
 
 def _ended(group: Group, story: Sequence[Event]) -> str | None:
@@ -219,7 +233,7 @@ def _suspects(drugs: list[Group], least: float) -> list[Group]:
     mates = {mate for g in best[:1] for m in g.members for mate in m.mates}
     return [
         g for g in drugs
-        if (g in best and (g is best[0] or g.score >= SECOND)) or (g.score >= MATE and g.keys & mates)
+        if (g in best and (g is best[0] or g.score >= SECOND_DRUG)) or (g.score >= MATE and g.keys & mates)
     ]  # fmt: skip
 
 

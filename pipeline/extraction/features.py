@@ -10,7 +10,9 @@ A token sees, each as a string when training:
   places away
 - ``left:a_b``, ``right:a_b``, ``between:a_b``: classes of the nearest and the next trigger before it, after it, and of
   the nearest ones on both sides
-- the marks that lexicon and patterns put on it
+- ``d|mark``: the marks that lexicon and patterns put on the word ``d`` places away
+- ``named-left:a_b``, ``named-right:a_b``, ``named-between:a_b``: as with triggers, the kinds of names (``NAMED``) that
+  begin around it
 """
 
 import re
@@ -29,6 +31,11 @@ CLUSTER_PAIRS = (-2, -1, 0, 1)
 
 MARK = "mark:"
 """How the marks begin that lexicon and patterns put on a token."""
+MARK_REACH = 2
+"""How many words to each side a token sees the marks."""
+NAMED = ("none", "drug", "disorder", "dosage", "route", "time", "age", "sex")
+"""Kinds of marks of which a token sees the nearest ones, by number; of marks that begin together the first counts."""
+_NAMED = [(number, f"{MARK}B-{kind}") for number, kind in enumerate(NAMED)][1:]
 
 _RUN = re.compile(r"(.)\1+")
 _LONGEST_SUFFIX, _LONGEST_PREFIX = 5, 4
@@ -108,8 +115,13 @@ def word(form: str, table: WordTable) -> Word:
     )
 
 
+def named(marks: Sequence[str]) -> int:
+    """The number in ``NAMED`` of what begins at a token; 0 if nothing does."""
+    return next((number for number, mark in _NAMED if mark in marks), 0)
+
+
 def surroundings(kinds: Sequence[int]) -> list[tuple[int, int, int, int]]:
-    """Per token the trigger classes: nearest before, next before, nearest after, next after."""
+    """Per token the classes around it that are not 0: nearest before, next before, nearest after, next after."""
     left: list[tuple[int, int]] = []
     nearest = second = 0
     for kind in kinds:
@@ -130,15 +142,19 @@ def sentence(words: Sequence[Word], marks: Sequence[Sequence[str]]) -> list[list
     """All features of each token as strings: the form in which the tagger is trained."""
     count = len(words)
     found: list[list[str]] = []
-    kinds = trigger_classes()
-    around = surroundings([one.trigger for one in words])
-    for position, numbers in enumerate(around):
-        before, next_before, after, next_after = (kinds[number] for number in numbers)
-        features = [f"left:{before}_{next_before}", f"right:{after}_{next_after}", f"between:{before}_{after}"]
+    triggers = surroundings([one.trigger for one in words])
+    names = surroundings([named(one) for one in marks])
+    for position in range(count):
+        features = [
+            *_around("", trigger_classes(), triggers[position]),
+            *_around("named-", NAMED, names[position]),
+        ]
         for distance in range(-REACH, REACH + 1):
             place = position + distance
             if 0 <= place < count:
                 features += [f"{distance}|{name}" for name in words[place].near[abs(distance)]]
+                if abs(distance) <= MARK_REACH:
+                    features += [f"{distance}|{mark}" for mark in marks[place]]
             elif abs(distance) == 1:
                 features.append(f"{distance}|edge")
         for distance in CLUSTER_PAIRS:
@@ -148,6 +164,14 @@ def sentence(words: Sequence[Word], marks: Sequence[Sequence[str]]) -> list[list
                 features.append(f"clusters:{distance}|{left.cluster}_{right.cluster}")
                 if distance in PAIRS:
                     features.append(f"pair:{distance}|{left.key}_{right.key}")
-        features += marks[position]
         found.append(features)
     return found
+
+
+def _around(prefix: str, kinds: Sequence[str], numbers: Sequence[int]) -> list[str]:
+    before, next_before, after, next_after = (kinds[number] for number in numbers)
+    return [
+        f"{prefix}left:{before}_{next_before}",
+        f"{prefix}right:{after}_{next_after}",
+        f"{prefix}between:{before}_{after}",
+    ]

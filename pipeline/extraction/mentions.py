@@ -83,8 +83,8 @@ def _patterns(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
 def find(text: str, sentences: Sequence[Span] | None = None) -> list[Mention]:
     """Mentions of all types in order of their place; every assertion is still ``present``.
 
-    The tagger decides, with lexicon and patterns as evidence.  Only where it marks nothing of the type does a pattern
-    add a mention on its own, of the types that patterns know better (``_TRUSTED``).
+    The tagger decides, with lexicon and patterns as evidence.  Only where it marks nothing of the type, or a part of
+    what the pattern reads, does a pattern make the mention, of the types that patterns know better (``_TRUSTED``).
     """
     reading = read(text, sentences)
     labels = tagger.load("mentions").tag(reading.forms, reading.marks)
@@ -92,10 +92,11 @@ def find(text: str, sentences: Sequence[Span] | None = None) -> list[Mention]:
     for tokens, own_labels, own_marks in zip(reading.tokens, labels, reading.marks, strict=True):
         spans = tagger.spans(own_labels, tokens)
         tagged = [(start, end, kind) for joined, start, end in spans for kind in joined.split("+")]
-        found += tagged
         for kind, start, end in _marked(tokens, own_marks):
-            if not any(kind == other and start < right and left < end for left, right, other in tagged):
-                found.append((start, end, kind))
+            shared = [one for one in tagged if kind == one[2] and start < one[1] and one[0] < end]
+            if all(start <= one[0] and one[1] <= end for one in shared):
+                tagged = [one for one in tagged if one not in shared] + [(start, end, kind)]
+        found += tagged
     return [
         Mention(type=kind, text=text[start:end], start=start, end=end)  # type: ignore[arg-type]
         for start, end, kind in sorted(found)

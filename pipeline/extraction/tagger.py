@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.data import MAPPINGS, lasting
 from pipeline.extraction import features
-from pipeline.extraction.features import CLUSTER_PAIRS, PAIRS, REACH
+from pipeline.extraction.features import CLUSTER_PAIRS, MARK_REACH, PAIRS, REACH
 from pipeline.records import Span
 
 MODELS = Path(__file__).resolve().parent / "models"
@@ -28,8 +28,9 @@ Scores = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
 _DISTANCES = range(-REACH, REACH + 1)
+_MARK_DISTANCES = range(-MARK_REACH, MARK_REACH + 1)
 _CACHE = 40_000
-"""Words whose summed weights are kept; the cache starts anew when it is full."""
+"""Words and groups of marks whose summed weights are kept; the cache starts anew when it is full."""
 _ZEROS = repeat(0)
 _EDGE = ""
 _GAP = (_EDGE,) * REACH
@@ -84,7 +85,6 @@ class Tagger:
             self._weights: Scores = np.zeros((len(names) + 1, len(self.labels)), np.float32)
             self._weights[data["rows"].astype(np.int64) + 1, data["columns"]] = data["weights"]
             self._transitions: Scores = data["transitions"]
-        self._offsets: Scores = np.array([(offsets or {}).get(label[2:], 0.0) for label in self.labels], np.float32)
         self.word: Callable[[str], features.Word] = (
             words.features if isinstance(words, Words) else partial(features.word, table=words)
         )
@@ -95,18 +95,21 @@ class Tagger:
         self._near = {distance: dict(groups.get(f"{distance}|", ())) for distance in _DISTANCES}
         self._word_pairs = _Pairs(PAIRS, groups.get("pair:", ()), self._weights)
         self._cluster_pairs = _Pairs(CLUSTER_PAIRS, groups.get("clusters:", ()), self._weights)
-        self._around = [self._by_class(groups.get(f"{side}:", ())) for side in ("left", "right", "between")]
-        self._marks = {features.MARK + rest: row for rest, row in groups.get(features.MARK, ())}
+        self._triggers, self._names = (
+            [self._by_class(kinds, groups.get(f"{prefix}{side}:", ())) for side in ("left", "right", "between")]
+            for prefix, kinds in (("", features.trigger_classes()), ("named-", features.NAMED))
+        )
+        self._triggers[0][:] += np.array([(offsets or {}).get(label[2:], 0.0) for label in self.labels], np.float32)
         self._begins = sum(not label.startswith("I-") for label in self.labels)
         self._reset()
 
-    def _by_class(self, names: Iterable[tuple[str, int]]) -> Scores:
-        """Weights of pairs ``a_b`` of trigger classes, as an array (a, b, labels)."""
-        classes = {name: number for number, name in enumerate(features.trigger_classes())}
-        table: Scores = np.zeros((len(classes), len(classes), len(self.labels)), np.float32)
+    def _by_class(self, kinds: Sequence[str], names: Iterable[tuple[str, int]]) -> Scores:
+        """Weights of pairs ``a_b`` of classes, as an array (a × classes + b, labels)."""
+        classes = {name: number for number, name in enumerate(kinds)}
+        table: Scores = np.zeros((len(classes) ** 2, len(self.labels)), np.float32)
         for name, row in names:
             left, _, right = name.partition("_")
-            table[classes[left], classes[right]] = self._weights[row]
+            table[classes[left] * len(classes) + classes[right]] = self._weights[row]
         return table
 
     def _reset(self) -> None:
@@ -116,6 +119,9 @@ class Tagger:
         self._ids: Ids = np.zeros((1024, 3), np.int64)
         for distance in (-1, 1):
             self._sums[0, distance + REACH] = self._weights[self._near[distance].get("edge", 0)]
+        self._known_marks: dict[tuple[str, ...], int] = {}
+        self._mark_sums: Scores = np.zeros((256, len(_MARK_DISTANCES), len(self.labels)), np.float32)
+        self._named: Ids = np.zeros(256, np.int64)
 
     def _learn(self, forms: Iterable[str]) -> None:
         """Enter words into the tables that are not there yet."""
@@ -141,7 +147,7 @@ class Tagger:
 
     def scores(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[Scores]:
         """Per sentence of word forms, an array (tokens, labels) of log scores before transitions."""
-        if len(self._known) > _CACHE:
+        if len(self._known) + len(self._known_marks) > _CACHE:
             self._reset()
         forms = [*_GAP, *chain.from_iterable((*sentence, *_GAP) for sentence in sentences)]
         rows = list(map(self._known.get, forms))
@@ -150,36 +156,49 @@ class Tagger:
             rows = list(map(self._known.get, forms))
         words = np.array(rows, np.int64)
         word_ids, cluster_ids, triggers = self._ids[words].T
-        left, right, between = self._around
-        before, next_before, after, next_after = _surroundings(words, triggers)
-        total: Scores = left[before, next_before]
-        total += right[after, next_after]
-        total += between[before, after]
-        total += self._offsets
+        starts = np.cumsum([REACH, *(len(sentence) + REACH for sentence in sentences)]).tolist()
+        places, groups = self._marked(starts, marks)
+        names = np.zeros_like(words)
+        names[places] = self._named[groups]
+        total: Scores = np.zeros((len(words), len(self.labels)), np.float32)
+        for (left, right, between), kinds, count in (
+            (self._triggers, triggers, len(features.trigger_classes())),
+            (self._names, names, len(features.NAMED)),
+        ):
+            before, next_before, after, next_after = _surroundings(words, kinds)
+            total += left.take(before * count + next_before, axis=0)
+            total += right.take(after * count + next_after, axis=0)
+            total += between.take(before * count + after, axis=0)
         size = len(words)
         for distance in _DISTANCES:
             first, last = max(0, -distance), min(size, size - distance)
             total[first:last] += self._sums[words[first + distance : last + distance], distance + REACH]
         self._word_pairs.add(total, word_ids)
         self._cluster_pairs.add(total, cluster_ids)
-        starts = np.cumsum([REACH, *(len(sentence) + REACH for sentence in sentences)]).tolist()
-        self._add_marks(total, starts, marks)
+        sums = self._mark_sums[groups]
+        for number, distance in enumerate(_MARK_DISTANCES):  # what falls beyond a sentence falls into a gap
+            total[places - distance] += sums[:, number]
         return [total[start : start + len(forms)] for start, forms in zip(starts, sentences, strict=False)]
 
-    def _add_marks(self, total: Scores, starts: Sequence[int], marks: Sequence[Sequence[Sequence[str]]]) -> None:
-        """Add the weights of marks; ``starts`` are the places of the sentences in ``total``."""
+    def _marked(self, starts: Sequence[int], marks: Sequence[Sequence[Sequence[str]]]) -> tuple[Ids, Ids]:
+        """Places of the tokens with marks, and the row of their marks in the tables; sentences begin at ``starts``."""
         places: list[int] = []
-        begins: list[int] = []
-        rows: list[int] = []
+        groups: list[tuple[str, ...]] = []
         for start, sentence in zip(starts, marks, strict=False):
             for place, names in enumerate(sentence, start):
                 if names:
                     places.append(place)
-                    begins.append(len(rows))
-                    rows += [self._marks.get(name, 0) for name in names]
-        if places:
-            ends = np.array([*begins[1:], len(rows)])
-            total[places] += _sums(self._weights, np.array(rows), ends)
+                    groups.append(tuple(names))
+        for group in dict.fromkeys(groups):
+            if group not in self._known_marks:
+                self._known_marks[group] = number = len(self._known_marks)
+                if number == len(self._named):
+                    self._named = np.concatenate([self._named, np.zeros_like(self._named)])
+                    self._mark_sums = np.concatenate([self._mark_sums, np.zeros_like(self._mark_sums)])
+                self._named[number] = features.named(group)
+                rows = [[self._near[distance].get(mark, 0) for mark in group] for distance in _MARK_DISTANCES]
+                self._mark_sums[number] = self._weights[rows].sum(axis=1)
+        return np.array(places, np.int64), np.array([self._known_marks[group] for group in groups], np.int64)
 
     def decode(self, scores: Sequence[Scores]) -> list[list[str]]:
         """The best label sequence of each sentence (Viterbi over all sentences at once)."""

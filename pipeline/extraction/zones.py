@@ -18,7 +18,7 @@ references and other text that states no facts."""
 
 _APART: frozenset[SectionKind] = frozenset({"references", "furniture", "methods"})
 _CITATION = re.compile(
-    r"\bet al\b|\[\d+(?:[,–-]\s?\d+)*\]|(?<=[a-z)])[.,]?\d{1,2}(?:[,–-]\d{1,2})*(?=[\s.;,]|$)|\(\d{4}\)"
+    r"\bet al\b|\[\d+(?:[,–-]\s?\d+)*\]|(?:(?<=[a-z]{3})|(?<=\)))[.,]?\d{1,2}(?:[,–-]\d{1,2})*(?=[\s.;,]|$)|\(\d{4}\)"
 )
 _SHARE = re.compile(
     r"\d\s?(?:%|per ?cent)(?:\s?[~–-]\s?\d+\s?%)? (?:of|in) "

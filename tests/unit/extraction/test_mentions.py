@@ -56,5 +56,5 @@ def test_mentions_point_to_their_text(text: str) -> None:
     assert mentions.find(text) == mentions.find(text)
 
 
-def test_a_pattern_adds_what_the_tagger_missed() -> None:
+def test_a_pattern_adds_what_the_tagger_missed_or_cut_short() -> None:
     assert "17 months of age" in found("Toxicology was repeated at 17 months of age and later.", "age")

@@ -17,7 +17,8 @@ SENTENCES = [
     [],
     ["No", "aspirin", "induced", "rash", "was", "seen", "in", "12", "patients"],
 ]
-MARKS = [[["mark:B-drug"] if form == "aspirin" else [] for form in sentence] for sentence in SENTENCES]
+MARKED = {"aspirin": ["mark:B-drug", "mark:B-ingredient"], "rash": ["mark:B-disorder"], "12": ["mark:B-dosage"]}
+MARKS = [[MARKED.get(form, []) for form in sentence] for sentence in SENTENCES]
 
 
 def strings(number: int) -> list[list[str]]:
@@ -104,3 +105,16 @@ def test_every_word_has_features(form: str) -> None:
 
 def test_the_nearest_triggers_on_both_sides() -> None:
     assert features.surroundings([1, 0, 2, 3]) == [(0, 0, 2, 3), (1, 0, 2, 3), (1, 0, 3, 0), (2, 1, 0, 0)]
+
+
+def test_a_token_sees_the_marks_beside_it_and_what_names_are_around_it() -> None:
+    seen = strings(0)
+    assert {"1|mark:B-disorder", "named-right:disorder_drug", "named-left:none_none"} <= set(seen[0])
+    assert {"0|mark:B-disorder", "2|mark:B-drug", "named-between:none_drug"} <= set(seen[1])
+    assert {"-1|mark:B-drug", "named-left:drug_disorder"} <= set(seen[4])
+    assert not any("mark:" in name and name.startswith(("-3|", "3|")) for token in seen for name in token)
+
+
+def test_of_marks_that_begin_together_one_is_the_kind_of_name() -> None:
+    assert features.NAMED[features.named(["mark:B-disorder", "mark:B-drug"])] == "drug"
+    assert features.named(["mark:I-drug", "mark:B-ingredient"]) == 0

@@ -53,8 +53,8 @@ import org.springframework.transaction.annotation.EnableTransactionManagement;
 /**
  * {@code FhirServer R4|R5 PORT}: HAPI FHIR's JPA server at http://127.0.0.1:PORT/fhir until it is killed; its data live in memory.
  *
- * <p>Requests are validated (an error is answered with 412), references must resolve on write and on delete. Everything else is
- * HAPI's default.
+ * <p>Requests are validated (an error is answered with 412) unless started with {@code -Dvalidate=false}; references must resolve on
+ * write and on delete. Everything else is HAPI's default.
  */
 public class FhirServer {
   public static void main(String[] arguments) throws Exception {
@@ -158,10 +158,12 @@ public class FhirServer {
       capabilities.setImplementationDescription("HAPI FHIR JPA server for the tests of case2fhir");
       server.setServerConformanceProvider(capabilities);
       validator.setWrappedWorkerContext(validationSupport, new OfflineContext(validationSupport));
-      RequestValidatingInterceptor validation = new RequestValidatingInterceptor();
-      validation.setValidatorModules(List.of(validator));
-      validation.setFailOnSeverity(ResultSeverityEnum.ERROR);
-      server.registerInterceptor(validation);
+      if (!"false".equals(System.getProperty("validate"))) {
+        RequestValidatingInterceptor validation = new RequestValidatingInterceptor();
+        validation.setValidatorModules(List.of(validator));
+        validation.setFailOnSeverity(ResultSeverityEnum.ERROR);
+        server.registerInterceptor(validation);
+      }
       return server;
     }
   }

@@ -75,10 +75,11 @@ class Watch(httpx.BaseTransport):
 
 def copies(dataset: Dataset, version: FhirVersion, count: int, run: str) -> Iterator[tuple[str, bytes]]:
     """Case ids and bundles: the dataset's cases again and again, each copy under other ids."""
-    bundles = [line for shard in range(dataset.shards) for line in _lines(dataset, version, shard)]
+    bundles = [orjson.loads(line) for shard in range(dataset.shards) for line in _lines(dataset, version, shard)]
+    bundles = [bundle for bundle in bundles if bundle.get("entry")]  # not every text has a patient
     for number in range(count):
         prefix = f"{run}x{number:06d}x"
-        bundle = orjson.loads(bundles[number % len(bundles)])
+        bundle = bundles[number % len(bundles)]
         ids = {entry["resource"]["id"] for entry in bundle["entry"]}
         pattern = re.compile("|".join(sorted(map(re.escape, ids), key=len, reverse=True)))
         text = pattern.sub(lambda found, prefix=prefix: _renamed(found.group(), prefix), json.dumps(bundle))  # type: ignore[misc]

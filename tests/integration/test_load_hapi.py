@@ -1,6 +1,7 @@
 """The dataset of ``seeds/`` on HAPI FHIR's JPA server: loaded once, under faults too, and answering questions."""
 
 import json
+import shutil
 import urllib.parse
 import urllib.request
 from collections import deque
@@ -18,7 +19,6 @@ from tests.integration.command import case2fhir
 from tests.integration.fault_proxy import Drop, Status, in_front_of
 from tests.integration.load_samples import dataset, references
 
-ROOT = Path(__file__).parents[2]
 LIMITS = Limits(cases=10, connections=2, first_wait=0.1)
 
 pytestmark = [
@@ -51,11 +51,10 @@ def hapi() -> Iterator[Hapi]:
 
 
 @pytest.fixture(scope="module")
-def seeds(hapi: Hapi, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+def seeds(hapi: Hapi, seeds_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """The seeds' dataset, loaded by the command."""
-    folder = tmp_path_factory.mktemp("seeds")
-    made = case2fhir("run", str(ROOT / "seeds"), "--out", str(folder), "--no-data-docs", "--quiet", "--workers", "1")
-    assert made.code == 0, made.stderr
+    folder = tmp_path_factory.mktemp("seeds") / "out"
+    shutil.copytree(seeds_dataset, folder)
     loaded = case2fhir("load", str(folder), "--server", hapi.base, "--json", "--quiet")
     assert loaded.code == 0, loaded.stderr + DatasetPaths(folder).failed.read_text(encoding="utf-8")
     assert json.loads(loaded.stdout)["resources"]["created"] > len(references(Dataset.open(folder)))

@@ -14,7 +14,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-servers quick conformance fhir-server bench-load lint format types golden train dev dist constraints clean
+.PHONY: help run test test-servers quick conformance fhir-server bench-load bench-extraction lint format types golden train dev dist constraints clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
@@ -54,6 +54,9 @@ ifeq ($(DATASET),)
 	$(BIN)/case2fhir run seeds --out build/bench-load --no-data-docs
 endif
 	$(BIN)/python -m benchmarks.load $(or $(DATASET),build/bench-load) $(ARGS)
+
+bench-extraction: $(STAMP)  ## how fast reports are read, on texts made of the seeds, or on TEXTS (JSON Lines)
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/extraction.py $(TEXTS)
 
 lint: $(STAMP)  ## style and format
 	$(BIN)/ruff check .

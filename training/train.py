@@ -137,7 +137,7 @@ def train_pairs(data: Path, out: Path, table: features.WordTable) -> None:
             kept = [number for number, example in enumerate(stating) if example.fold(FOLDS) != fold]
             path = Path(folder) / f"{fold}.npz"
             fit([own[number] for number in kept], [stating[number].labels for number in kept], path)
-            model = tagger.Tagger(path, table)
+            model = tagger.Tagger.read(path, table)
             found += instances([example for example in examples if example.fold(FOLDS) == fold], model, fold)
     names, weights, threshold = classifier(examples, found)
     np.savez_compressed(

@@ -8,7 +8,8 @@ counts when told with or soon after the reaction; an admission counts when the r
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from pipeline.assessment.reading import Reading, matcher, reaction_names
+from pipeline.assessment.reading import Reading, reaction_names
+from pipeline.extraction import cues as phrases
 from pipeline.extraction.cues import Cue, fold
 from pipeline.records import Case, Evidence, Reaction, Seriousness
 
@@ -33,7 +34,7 @@ def seriousness(case: Case, reaction: Reaction, reading: Reading) -> dict[Seriou
         if criterion == "hospitalization" and not _is_reason(reading, index, cue, named, places):
             continue
         found.setdefault(criterion, []).append((cue.start, cue.end))
-    for cue in matcher("seriousness").find(fold(reaction.term)):
+    for cue in phrases.find(fold(reaction.term), "assessment/seriousness"):
         criterion, _, term = cue.kind.partition(".")  # type: ignore[assignment]
         if term and criterion not in found and (criterion != "other_medically_important" or not found):
             found[criterion] = list(reaction.evidence[:1])

@@ -19,13 +19,13 @@ from pipeline.extraction.course import Event
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
 from pipeline.extraction.relations import Link, links
 from pipeline.extraction.signs import explains
+from pipeline.extraction.weights import weights
 from pipeline.records import Span
 from pipeline.terminology import Entry, lexicon
 
 WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
 PRIORS = MAPPINGS / "extraction" / "concept_priors.tsv"
-_PRIOR_STRENGTH = 4.0
-"""How many sentences the average of all concepts counts for beside a concept's own."""
+_WEIGHTS = weights("candidates")
 JUDGED = frozenset({"cleared", "mesh"})
 """Features whose weight is judged, not fitted."""
 PARTNER_FEATURES = frozenset(
@@ -43,8 +43,6 @@ PARTNER_FEATURES = frozenset(
 CAUSAL = frozenset({"stated", "induced", "cause"})
 _LINKS = ("stated", "induced", "cause", "weak", "temporal", "loose", "indication")
 _SEMANTICS: tuple[Semantic, ...] = ("drug", "disorder")
-_CLEARED = -6.0  # log odds; judged, not fitted: hardly a training report clears a drug
-_CONTEXT_SCALE = 4.0  # brings log odds to the size of the other features, which the penalty of the fit expects
 _CLOSE = 40  # code points between a drug and the words that clear it
 _TURNS = frozenset({"improve", "resolve", "stop", "reduce", "onset", "persist", "worsen", "recur", "fatal", "restart"})
 _OWN_ZONES = frozenset({"case", "summary"})
@@ -227,7 +225,7 @@ def _weigh_contexts(document: Document, sentences: Sequence[Sentence], everythin
     for sentence in sentences:
         if sentence.zone in _OWN_ZONES:
             for mention, value in contexts.odds(document, sentence):
-                odds[mention.semantic, mention.key].append(value / _CONTEXT_SCALE)
+                odds[mention.semantic, mention.key].append(value / _WEIGHTS["context scale"])
     for semantic in _SEMANTICS:
         own = [(c, odds[semantic, c.key]) for c in everything if (semantic, c.key) in odds]
         best = max((max(values) for _, values in own), default=0.0)
@@ -284,7 +282,7 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
 
 def score(model: str, features: dict[str, float]) -> float:
     """The probability that a drug is a suspect, or a disorder a reaction."""
-    total = features.get("mesh", 0.0) + _CLEARED * features.get("cleared", 0.0) + log_odds(model, features)
+    total = features.get("mesh", 0.0) + _WEIGHTS["cleared"] * features.get("cleared", 0.0) + log_odds(model, features)
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
 
@@ -307,7 +305,7 @@ def _priors() -> dict[tuple[str, str], float]:
         counts = {name: (int(k), int(n)) for kind, name, k, n in counted if kind == semantic}
         mean = sum(k for k, _ in counts.values()) / sum(n for _, n in counts.values())
         for name, (k, n) in counts.items():
-            share = (k + _PRIOR_STRENGTH * mean) / (n + _PRIOR_STRENGTH)
+            share = (k + _WEIGHTS["prior strength"] * mean) / (n + _WEIGHTS["prior strength"])
             odds[semantic, name] = math.log(share / (1 - share)) - math.log(mean / (1 - mean))
     return odds
 

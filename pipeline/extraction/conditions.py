@@ -8,30 +8,17 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
-from pipeline.extraction import drug_groups
-from pipeline.extraction.cues import CueMatcher, expand
+from pipeline.extraction import cues, drug_groups
 from pipeline.extraction.document import Document, Found, Sentence
 from pipeline.extraction.groups import TOLD, Group, codings, evidence, name, verbatim
 from pipeline.extraction.numbers import table
 from pipeline.extraction.relations import Link
 from pipeline.extraction.roles import procedures
+from pipeline.extraction.weights import weights
 from pipeline.records import Case, Concept, Span
 
-# What speaks for a disorder as the indication of a drug; chosen on the training reports.
-_FOR = 3.0  # "X for Y"
-_TREATED = 1.5  # "Y, treated with X"
-_TAGGED = 1.5
-_PATIENT_WITH = 2.0  # "a patient with Y"
-_USUAL = 2.5  # the drug is usually given for such disorders
-_UNUSUAL = -1.0  # it is known to be given for others
-_VAGUE = -1.0  # "the tumor"
-_SAME_SENTENCE = 1.0
-_PAST = -1.5
-_SIGN = -1.5
-_LATE = -1.5  # first told after the reaction began
-_FOR_OTHER = -2.0  # another drug is said to be for it
-_LEAST = 2.5
-_SECOND = 1.0  # a further indication may be so much worse than the best
+_WEIGHTS = weights("conditions")
+"""What speaks for a disorder as the indication of a drug."""
 
 _PATIENT = re.compile(
     r"(?:\b(?:patient|man|woman|male|female|boy|girl|infant|child|he|she|lady|gentleman|neonate|patients|case|who|and)\b"
@@ -49,6 +36,8 @@ _COMPLAINT = re.compile(
 _NAME = re.compile(r"(?:[^\W\d_][\w'’-]*\s?){1,6}")  # what a disorder unknown to the lexicon must look like
 _WINDOW = 70  # code points before a mention in which its introduction is looked for
 _FIRM = frozenset({"present", "historical", "possible"})
+_STAGES = ("metastatic", "locally advanced", "advanced", "recurrent", "relapsed", "refractory")
+"""Words that say how far a tumor has come: they stay with its name."""
 _GENERAL = frozenset(
     {
         "disease",
@@ -107,7 +96,10 @@ def _own(group: Group, by_index: dict[int, Sentence]) -> list[Found]:
 
 def _concept(group: Group, own: Sequence[Found]) -> Concept:
     best = group.best
-    return Concept(term=name(best), codings=codings(best), verbatim=verbatim(own), evidence=evidence(own))
+    forms = verbatim(own)
+    stage = next((word for word in _STAGES for form in forms if form.lower().startswith(f"{word} ")), None)
+    term = f"{stage} {name(best)}" if stage and not name(best).startswith(stage) else name(best)
+    return Concept(term=term, codings=codings(best), verbatim=forms, evidence=evidence(own))
 
 
 # --- indications --------------------------------------------------------------------------------------------------
@@ -125,7 +117,7 @@ def _indications(
         return [(g, own) for g, own in told if any(_is_for(x) and x.drug.key in drug.keys for x in _links(g, by_index))]
     scored = [(_fit(drug, g, own, drugs, by_index, onset, introduced), g, own) for g, own in told]
     best = max((value for value, _, _ in scored), default=0.0)
-    return [(g, own) for value, g, own in scored if value >= _LEAST and value >= best - _SECOND]
+    return [(g, own) for value, g, own in scored if value >= _WEIGHTS["least"] and value >= best - _WEIGHTS["second"]]
 
 
 def _links(group: Group, by_index: dict[int, Sentence]) -> list[Link]:
@@ -150,31 +142,31 @@ def _fit(
     links = _links(group, by_index)
     value = 0.0
     if any(_is_for(x) and x.drug.key in drug.keys for x in links):
-        value += _FOR
+        value += _WEIGHTS["for"]
     elif any(x.drug.key in drug.keys for x in links):
-        value += _TREATED
+        value += _WEIGHTS["treated"]
     elif any(_is_for(x) and any(x.drug.key in d.keys for d in drugs if d is not drug) for x in links):
-        value += _FOR_OTHER
+        value += _WEIGHTS["for other"]
     if any(m.label == "indication" for m in own):
-        value += _TAGGED
+        value += _WEIGHTS["tagged"]
     if id(group) in introduced:
-        value += _PATIENT_WITH
+        value += _WEIGHTS["patient with"]
     usual = _is_usual(drug, group)
     if usual:
-        value += _USUAL
+        value += _WEIGHTS["usual"]
     elif usual is False:
-        value += _UNUSUAL
+        value += _WEIGHTS["unusual"]
     if group.best.key in _GENERAL:
-        value += _VAGUE
+        value += _WEIGHTS["vague"]
     sentences = {m.sentence for m in drug.mentions}
     if any(m.sentence in sentences for m in own):
-        value += _SAME_SENTENCE
+        value += _WEIGHTS["same sentence"]
     if all(m.assertion == "historical" for m in own):
-        value += _PAST
+        value += _WEIGHTS["past"]
     if entry is not None and entry.kind != "disorder":
-        value += _SIGN
+        value += _WEIGHTS["sign"]
     if onset is not None and own[0].start > onset and by_index[own[0].sentence].zone == "case":
-        value += _LATE
+        value += _WEIGHTS["late"]
     return value
 
 
@@ -242,24 +234,22 @@ def _operations(document: Document, case: Case, sentences: Sequence[Sentence]) -
 
 
 def _operation_spans(folded: str, sentences: Sequence[Sentence]) -> Iterator[Span]:
-    matcher, ending = _operation_names()
+    named = [c for c in cues.find(folded, "extraction/procedures") if c.kind == "operation" and folded[c.start] != "-"]
     for sentence in sentences:
-        part = folded[sentence.start : sentence.end]
-        found = [(c.start, c.end) for c in matcher.find(part)] + [m.span() for m in ending.finditer(part)]
+        found = [(c.start, c.end) for c in cues.within(named, sentence.start, sentence.end)]
+        found += [m.span() for m in _operation_endings().finditer(folded, sentence.start, sentence.end)]
         last = -1
         for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
             denied = any(
-                c.kind in ("negated:forward", "hypothetical:forward") and 0 <= sentence.start + start - c.end <= 30
+                c.kind in ("negated:forward", "hypothetical:forward") and 0 <= start - c.end <= 30
                 for c in sentence.cues
             )
             if start >= last and not denied:
-                yield sentence.start + start, sentence.start + end
+                yield start, end
             last = max(last, end)
 
 
 @cache
-def _operation_names() -> tuple[CueMatcher, re.Pattern[str]]:
-    patterns = [words for kind, words in table("procedures", 2) if kind == "operation"]
-    endings = "|".join(re.escape(words[1:]) for words in patterns if words.startswith("-"))
-    phrases = ((words, phrase) for words in patterns if not words.startswith("-") for phrase in expand(words))
-    return CueMatcher(("operation", phrase) for _, phrase in phrases), re.compile(rf"\b[a-z]{{3,}}(?:{endings})\b")
+def _operation_endings() -> re.Pattern[str]:
+    endings = (words[1:] for kind, words in table("procedures", 2) if kind == "operation" and words[0] == "-")
+    return re.compile(rf"\b[a-z]{{3,}}(?:{'|'.join(map(re.escape, endings))})\b")

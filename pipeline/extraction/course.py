@@ -157,8 +157,11 @@ class _Raw(NamedTuple):
 
 
 def events(document: Document, sentences: Iterable[Sentence]) -> list[Event]:
-    """The events of some sentences of the case, in the order in which they happened as far as the text tells it."""
-    chosen = list(sentences)
+    """The events of some sentences of the case, in the order in which they happened as far as the text tells it.
+
+    Captions tell no course: what they show happened where the narrative tells it, not at the end of the text.
+    """
+    chosen = [sentence for sentence in sentences if not sentence.caption]
     before = _underlying(chosen)
     found: list[Event] = []
     for sentence in chosen:

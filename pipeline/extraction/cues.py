@@ -11,8 +11,10 @@ however many cues there are.  A phrase matches whole words, whatever its case an
 """
 
 import re
-from collections.abc import Iterator
-from functools import cache
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +24,7 @@ from pipeline.data import MAPPINGS, DataFileError, rows
 
 FOLDER = MAPPINGS / "extraction" / "cues"
 _MARK = re.compile(r"([()|])")
+_start = attrgetter("start")
 
 
 class Cue(NamedTuple):
@@ -81,38 +84,46 @@ def read_cues(path: Path) -> Iterator[tuple[str, str]]:
 
 
 class CueMatcher:
-    """Matches all cues of some files; of one family (the kind up to ``:``) none lies inside another."""
+    """Matches the cues of several sets in one pass; of one family (the kind up to ``:``) of a set none lies in another.
 
-    def __init__(self, cues: Iterator[tuple[str, str]]) -> None:
-        kinds: dict[str, list[str]] = {}
-        for kind, phrase in cues:
-            found = kinds.setdefault(phrase.lower(), [])
-            if kind not in found:
-                found.append(kind)
-        self._phrases = list(kinds)
-        self._kinds = [tuple(kinds[phrase]) for phrase in self._phrases]
-        self._automaton = AhoCorasick(self._phrases, matchkind=MatchKind.Standard)
+    ``sets`` are the ``(kind, phrase)`` of each set by its name.
+    """
 
-    def find(self, folded: str) -> list[Cue]:
-        """Cues of a text already folded by :func:`fold`, sorted by place; the longest of a family wins."""
-        best: dict[tuple[str, int], int] = {}
-        size = len(folded)
+    def __init__(self, sets: Mapping[str, Iterable[tuple[str, str]]]) -> None:
+        kinds: dict[str, list[tuple[str, str]]] = {}
+        for name, cues in sets.items():
+            for kind, phrase in cues:
+                found = kinds.setdefault(phrase.lower(), [])
+                if (name, kind) not in found:
+                    found.append((name, kind))
+        self._sets = tuple(sets)
+        families: dict[tuple[str, str], int] = {}
+        self._kinds = [
+            [(name, families.setdefault((name, kind.partition(":")[0]), len(families)), kind) for name, kind in own]
+            for own in kinds.values()
+        ]
+        self._families = len(families)
+        self._edges = [(phrase[0].isalnum(), phrase[-1].isalnum()) for phrase in kinds]
+        self._automaton = AhoCorasick(list(kinds), matchkind=MatchKind.Standard)
+
+    def find(self, folded: str) -> dict[str, list[Cue]]:
+        """Cues of a text already folded by :func:`fold`, by set, sorted by place; the longest of a family wins."""
+        padded = f" {folded} "
+        edges, kinds = self._edges, self._kinds
+        hits = []
         for index, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
-            if (start and folded[start - 1].isalnum() and folded[start].isalnum()) or (
-                end < size and folded[end].isalnum() and folded[end - 1].isalnum()
-            ):
-                continue
-            for kind in self._kinds[index]:
-                if best.get((kind, start), 0) < end:
-                    best[kind, start] = end
-        cues: list[Cue] = []
-        last_end: dict[str, int] = {}
-        for (kind, start), end in sorted(best.items(), key=lambda item: (item[0][1], -item[1])):
-            family = kind.partition(":")[0]
-            if end > last_end.get(family, 0):
-                last_end[family] = end
-                cues.append(Cue(start, end, kind))
-        return cues
+            left, right = edges[index]
+            if not ((left and padded[start].isalnum()) or (right and padded[end + 1].isalnum())):
+                hits.append((start, -end, index))
+        hits.sort()
+        found: dict[str, list[Cue]] = {name: [] for name in self._sets}
+        reached = [0] * self._families  # where the last cue of each family ends
+        for start, minus_end, index in hits:
+            for name, family, kind in kinds[index]:
+                if reached[family] < -minus_end:
+                    reached[family] = -minus_end
+                    found[name].append(Cue(start, -minus_end, kind))
+        return found
 
 
 _SPACES = {ord(c): " " for c in "\n\r\t\v\f\u00a0\u2009\u202f\u2007"}
@@ -120,6 +131,7 @@ _DASHES = {ord(c): "-" for c in "\u2010\u2011\u2012\u2013\u2014\u2212"}
 _QUOTES = {ord(c): "'" for c in "\u2018\u2019\u02bc"}
 _LENGTHENING = {ord("İ"): "i"}
 _FOLD = _SPACES | _DASHES | _QUOTES | _LENGTHENING
+_FOLDED = re.compile(f"[{re.escape(''.join(map(chr, _FOLD)))}]")
 
 
 def fold(text: str) -> str:
@@ -127,13 +139,51 @@ def fold(text: str) -> str:
 
     Code points whose lower-case form is longer keep their length, so offsets stay valid.
     """
-    folded = text.translate(_FOLD).lower()
+    plain = text.translate(_FOLD) if text.isascii() else _FOLDED.sub(_fold_one, text)
+    folded = plain.lower()
     if len(folded) == len(text):
         return folded
-    return "".join(c if len(c.lower()) != 1 else c.lower() for c in text.translate(_FOLD))
+    return "".join(c if len(c.lower()) != 1 else c.lower() for c in plain)
+
+
+def _fold_one(match: re.Match[str]) -> str:
+    return _FOLD[ord(match[0])]
+
+
+_FILES = (
+    "extraction/routes",
+    "extraction/frequencies",
+    "extraction/units_context",
+    "extraction/times_context",
+    "extraction/demographics",
+    "extraction/investigations",
+    "extraction/procedures",
+    "assessment/cues",
+    "assessment/seriousness",
+    "assessment/author_statements",
+)
+"""Sets of one file: its place in ``mappings``, without the ending."""
 
 
 @cache
 def matcher() -> CueMatcher:
-    """The matcher over all shipped cue files."""
-    return CueMatcher(cue for path in sorted(FOLDER.glob("*.tsv")) for cue in read_cues(path))
+    """The matcher over all shipped sets: those of ``_FILES``, and ``extraction/cues``, which is all in that folder."""
+    sets = {name: read_cues(MAPPINGS / f"{name}.tsv") for name in _FILES}
+    folder = (cue for path in sorted(FOLDER.glob("*.tsv")) for cue in read_cues(path))
+    return CueMatcher({"extraction/cues": folder, **sets})
+
+
+@lru_cache(maxsize=8)
+def _found(folded: str) -> dict[str, list[Cue]]:
+    return matcher().find(folded)
+
+
+def find(folded: str, name: str = "extraction/cues") -> list[Cue]:
+    """The cues of one shipped set, in order; those of the last texts are remembered, and not to be changed."""
+    return _found(folded)[name]
+
+
+def within(cues: Sequence[Cue], start: int, end: int) -> list[Cue]:
+    """The cues of a sorted list that lie inside a stretch."""
+    inside = cues[bisect_left(cues, start, key=_start) : bisect_left(cues, end, key=_start)]
+    return [cue for cue in inside if cue.end <= end]

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from pipeline.data import MAPPINGS
-from pipeline.extraction.cues import Cue, CueMatcher, read_cues
+from pipeline.extraction import cues as phrases
+from pipeline.extraction.cues import Cue
 from pipeline.extraction.dosage import folded
 from pipeline.extraction.numbers import NEAR_UNITS, NUMBER, WORDS, Anchors, in_days, number
 from pipeline.records import AgeUnit, Evidence, Sex, Span
@@ -109,11 +109,6 @@ _NEAR_PEOPLE = Anchors(
 _REACH = 60  # code points between an age and the sex told with it
 
 
-@lru_cache(maxsize=1)
-def _matcher() -> CueMatcher:
-    return CueMatcher(read_cues(MAPPINGS / "extraction" / "demographics.tsv"))
-
-
 class _Cues(NamedTuple):
     every: list[Cue]
     starts: list[int]
@@ -126,7 +121,7 @@ class _Cues(NamedTuple):
 
 @lru_cache(maxsize=2)
 def _cues(low: str) -> _Cues:
-    every = _matcher().find(low)
+    every = phrases.find(low, "extraction/demographics")
     return _Cues(every, [cue.start for cue in every])
 
 

@@ -6,14 +6,16 @@ about the case (``candidates``, ``course``, ``cases``).
 
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.data import MAPPINGS, rows
-from pipeline.extraction import abbreviations, mentions, pairs, segment
+from pipeline.extraction import abbreviations, mentions, pairs
 from pipeline.extraction.assertion import assertion
-from pipeline.extraction.cues import Cue, fold, matcher
-from pipeline.extraction.zones import Zone, zones
+from pipeline.extraction.cues import Cue
+from pipeline.extraction.outline import outline
+from pipeline.extraction.zones import Zone
 from pipeline.records import Assertion, Mention, Pair, Report, Span
 from pipeline.terminology import Entry, Match, lexicon
 
@@ -26,6 +28,7 @@ _LOOSE_WORDS = 4
 _LOOSE = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "loose_words.tsv", 1))
 LIST = re.compile(r"\s*(?:\([^)]{0,25}\))?\s*(?:,|/|\+|,?\s*(?:and|or|plus|and/or|with|as well as))\s*", re.IGNORECASE)
 """What stands between two items of one list: "A, B (C) and D"."""
+_ARTICLE = re.compile(r"(?:an?|the|his|her|their)\s+(?=\w)", re.IGNORECASE)
 _DISORDER_TYPES = {"reaction", "indication", "condition"}
 _DEGREES = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "degree_words.tsv", 1))
 
@@ -52,26 +55,49 @@ class Found:
 
 @dataclass(slots=True)
 class Sentence:
-    """One sentence; ``found`` is ordered by place."""
+    """One sentence; ``found`` is ordered by place. ``caption``: it stands under a picture, not in the narrative."""
 
     index: int
     start: int
     end: int
     zone: Zone
     cues: list[Cue]
+    tokens: list[Span]
     found: list[Found] = field(default_factory=list)
+    caption: bool = False
+    _by_semantic: dict[Semantic, list[Found]] | None = field(default=None, repr=False)
+    _by_family: dict[str, list[Cue]] | None = field(default=None, repr=False)
 
     @property
     def span(self) -> Span:
         """Its place in the text."""
         return (self.start, self.end)
 
-    def of(self, semantic: Semantic) -> list[Found]:
-        """The drugs or the disorders of the sentence, in order."""
-        return [one for one in self.found if one.semantic == semantic]
+    def place(self, one: Found) -> None:
+        """Add a drug or a disorder behind the others."""
+        self.found.append(one)
+        self._by_semantic = None
 
-    def cued(self, *families: str) -> list[Cue]:
+    def of(self, semantic: Semantic) -> Sequence[Found]:
+        """The drugs or the disorders of the sentence, in order."""
+        if self._by_semantic is None:
+            self._by_semantic = {"drug": [], "disorder": []}
+            for one in self.found:
+                self._by_semantic[one.semantic].append(one)
+        return self._by_semantic[semantic]
+
+    def cued(self, *families: str) -> Sequence[Cue]:
         """The cues of some families (``"stop"``), in order."""
+        if self._by_family is None:
+            self._by_family = {}
+            for cue in self.cues:
+                self._by_family.setdefault(cue.kind.partition(":")[0], []).append(cue)
+        by_family = self._by_family
+        if len(families) == 1:
+            return by_family.get(families[0], ())
+        told = [by_family[family] for family in families if family in by_family]
+        if len(told) < 2:
+            return told[0] if told else ()
         return [cue for cue in self.cues if cue.kind.partition(":")[0] in families]
 
 
@@ -95,19 +121,19 @@ class Document:
 def read(report: Report) -> Document:
     """Read a report: split, zone, find and group. Linear in the length of the text."""
     text = report.text
-    folded = fold(text)
-    spans = segment.sentences(text)
-    starts = [start for start, _ in spans]
-    cues: list[list[Cue]] = [[] for _ in spans]
-    for cue in matcher().find(folded):
-        index = bisect_right(starts, cue.start) - 1
-        if index >= 0 and cue.end <= spans[index][1]:
-            cues[index].append(cue)
-    zoned = zones(text, spans, report.sections, cues)
+    drawn = outline(report)
+    spans, starts = drawn.spans, drawn.starts
+    tokens = mentions.read(text, spans).tokens
     sentences = [
-        Sentence(index, start, end, zone, sentence_cues)
-        for index, ((start, end), zone, sentence_cues) in enumerate(zip(spans, zoned, cues, strict=True))
+        Sentence(index, start, end, zone, cues, own)
+        for index, ((start, end), zone, cues, own) in enumerate(
+            zip(spans, drawn.zones, drawn.cues, tokens, strict=True)
+        )
     ]
+    for section in report.sections:
+        if section.kind == "caption":
+            for sentence in sentences[bisect_left(starts, section.start) : bisect_left(starts, section.end)]:
+                sentence.caption = True
     long_forms = {found.short: text[slice(*found.long)] for found in abbreviations.find(text)}
     tagged = mentions.find(text, spans)
     matches = lexicon().find(text)
@@ -119,7 +145,7 @@ def read(report: Report) -> Document:
         if len(sentences) > _EXCERPT or said in ("negated", "family"):
             mention.assertion = said
     return Document(
-        report=report, folded=folded, sentences=sentences, mentions=tagged, long_forms=long_forms,
+        report=report, folded=drawn.folded, sentences=sentences, mentions=tagged, long_forms=long_forms,
         pairs=pairs.find(text, tagged, spans),
     )  # fmt: skip
 
@@ -152,10 +178,11 @@ def _place(
                 labels |= {(m.start, m.end): mention.type for m in inside}
                 continue
             taken.append((mention.start, mention.end))
+            start = mention.start + (len(article[0]) if (article := _ARTICLE.match(mention.text)) else 0)
             entry = _head(inside)
             key = _key(mention.text, entry, semantic, long_forms)
             entry = entry or lexicon().lookup(long_forms.get(mention.text, mention.text), semantic)
-            found.append(Found(semantic, mention.start, mention.end, mention.text, key, entry, mention.type, -1))
+            found.append(Found(semantic, start, mention.end, text[start : mention.end], key, entry, mention.type, -1))
         taken.sort()
         taken_starts = [start for start, _ in taken]
         for match in own:
@@ -170,7 +197,7 @@ def _place(
         one.sentence = bisect_right(starts, one.start) - 1
         sentence = sentences[one.sentence]
         one.assertion = assertion(text, sentence.span, one.span, sentence.cues, sentence.zone)
-        sentence.found.append(one)
+        sentence.place(one)
 
 
 def _in_names(matches: list[Match]) -> set[Span]:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
-from pipeline.data import MAPPINGS
-from pipeline.extraction.cues import Cue, CueMatcher, expand, fold, read_cues
-from pipeline.extraction.numbers import DIGITS, NUMBER, UNITS, Anchors, alternatives, cues_near, number, table
+from pipeline.extraction import cues
+from pipeline.extraction.cues import Cue, expand, fold
+from pipeline.extraction.numbers import DIGITS, NUMBER, UNITS, Anchors, alternatives, number, table
 from pipeline.records import Span
 
 DoseKind = Literal["single", "loading", "initial", "maintenance", "maximum", "bolus", "reduced", "increased"]
@@ -77,11 +77,6 @@ def _sort_of() -> dict[str, str]:
     """Sort of every unit word; a word with two sorts ("mL") keeps the one it has as an amount."""
     rows = reversed(table("units", 3))
     return {word: sort for _, sort, pattern in rows for word in expand(pattern)}
-
-
-@cache
-def _matcher(name: str) -> CueMatcher:
-    return CueMatcher(read_cues(MAPPINGS / "extraction" / f"{name}.tsv"))
 
 
 folded = lru_cache(maxsize=4)(fold)
@@ -151,7 +146,7 @@ def find_routes(text: str) -> list[Route]:
 def _routes(low: str) -> tuple[Route, ...]:
     return tuple(
         Route(cue.start, cue.end, None if cue.kind == "unspecified" else cue.kind.lstrip("~"), cue.kind.startswith("~"))
-        for cue in _longest(_matcher("routes").find(low))
+        for cue in _longest(cues.find(low, "extraction/routes"))
     )
 
 
@@ -163,7 +158,7 @@ def find_frequencies(text: str) -> list[Frequency]:
 @lru_cache(maxsize=2)
 def _frequencies(low: str) -> tuple[Frequency, ...]:
     found = [Cue(m.start(), m.end(), period or "-") for m in _counted(low) for period in [_period(m)]]
-    found += _matcher("frequencies").find(low)
+    found += cues.find(low, "extraction/frequencies")
     return tuple(Frequency(c.start, c.end, None if c.kind == "-" else c.kind) for c in _longest(found))
 
 
@@ -314,7 +309,7 @@ class _Context:
         self.route_starts = [r.start for r in self.routes]
         self.frequencies = _frequencies(low)
         self.frequency_starts = [f.start for f in self.frequencies]
-        self.cues = cues_near(_matcher("units_context"), low, [a[:2] for a in amounts], 100)
+        self.cues = cues.find(low, "extraction/units_context")
         self.cue_starts = [c.start for c in self.cues]
 
     def complete(self, amount: _Amount, previous: int, following: int) -> Dosage | None:

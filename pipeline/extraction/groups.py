@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.document import Found, bare
+from pipeline.extraction.signs import explains
 from pipeline.extraction.zones import Zone
 from pipeline.records import Coding, Evidence
 
@@ -45,9 +46,16 @@ class Group:
 
     @property
     def best(self) -> Candidate:
-        """The member that names the thing best: a known one, an ingredient or a diagnosis, the likelier."""
+        """The member that names the thing best: known, an ingredient or a diagnosis, explaining others, likely."""
+        keys = self.keys
         return max(
-            self.members, key=lambda m: (m.entry is not None, m.entry is None or m.entry.kind not in VAGUE, m.score)
+            self.members,
+            key=lambda m: (
+                m.entry is not None,
+                m.entry is None or m.entry.kind not in VAGUE,
+                len(explains(m.key) & keys),
+                m.score,
+            ),
         )
 
 

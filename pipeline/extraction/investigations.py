@@ -6,10 +6,9 @@ means, and the names, which are data: ``mappings/extraction/investigations.tsv``
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
 
-from pipeline.data import MAPPINGS
-from pipeline.extraction.cues import Cue, CueMatcher, read_cues
+from pipeline.extraction import cues as phrases
+from pipeline.extraction.cues import Cue
 from pipeline.extraction.document import Document, Sentence
 from pipeline.records import Span, Test
 
@@ -62,9 +61,12 @@ def find(document: Document, told: Sequence[Sentence]) -> list[Test]:
 def _tests(document: Document, sentence: Sentence) -> Iterator[tuple[str, str, Span]]:
     """Name, result and place of each test of a sentence."""
     offset = sentence.start
-    folded = document.folded[sentence.start : sentence.end]
     text = document.text[sentence.start : sentence.end]
-    cues = _matcher().find(folded)
+    found = phrases.find(document.folded, "extraction/investigations")
+    cues = [
+        Cue(cue.start - offset, cue.end - offset, cue.kind)
+        for cue in phrases.within(found, sentence.start, sentence.end)
+    ]
     results = [cue for cue in cues if cue.kind.startswith("result")]
     markers = [cue for cue in cues if cue.kind.startswith("marker")]
     given: list[tuple[str, tuple[str, Span]]] = []
@@ -150,8 +152,3 @@ def _finding(text: str, cue: Cue, cues: Sequence[Cue]) -> tuple[str, Span] | Non
                 return " ".join(words.split()), (start, start + len(words))
             return None
     return None
-
-
-@cache
-def _matcher() -> CueMatcher:
-    return CueMatcher(read_cues(MAPPINGS / "extraction" / "investigations.tsv"))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from pipeline.extraction import demographics, dosage, segment, tagger, times
 from pipeline.extraction.features import MARK
+from pipeline.extraction.tagger import Scores
 from pipeline.records import Mention, Span
 from pipeline.terminology import lexicon
 
@@ -20,12 +21,16 @@ _TRUSTED = {f"{MARK}B-{kind}": kind for kind in ("age", "sex")}
 
 
 class Reading(NamedTuple):
-    """A text as the taggers see it; one item per sentence, of which each holds one per token."""
+    """A text as the taggers see it; one item per sentence, of which each holds one per token.
+
+    ``scores`` are those of all models, side by side (``tagger.Tables.scores``).
+    """
 
     sentences: tuple[Span, ...]
     tokens: list[list[Span]]
     forms: list[list[str]]
     marks: list[list[list[str]]]
+    scores: list[Scores]
 
 
 def read(text: str, sentences: Sequence[Span] | None = None) -> Reading:
@@ -38,7 +43,8 @@ def _read(text: str, sentences: tuple[Span, ...] | None) -> Reading:
     spans = tuple(segment.sentences(text)) if sentences is None else sentences
     tokens = [segment.tokens(text, *span) for span in spans]
     forms = [[text[start:end] for start, end in row] for row in tokens]
-    return Reading(spans, tokens, forms, marks(text, tokens))
+    marked = marks(text, tokens)
+    return Reading(spans, tokens, forms, marked, tagger.tables().scores(forms, marked))
 
 
 def marks(text: str, tokens: Sequence[Sequence[Span]]) -> list[list[list[str]]]:
@@ -87,7 +93,8 @@ def find(text: str, sentences: Sequence[Span] | None = None) -> list[Mention]:
     what the pattern reads, does a pattern make the mention, of the types that patterns know better (``_TRUSTED``).
     """
     reading = read(text, sentences)
-    labels = tagger.load("mentions").tag(reading.forms, reading.marks)
+    model = tagger.load("mentions")
+    labels = model.decode(model.own(reading.scores))
     found: list[tuple[int, int, str]] = []
     for tokens, own_labels, own_marks in zip(reading.tokens, labels, reading.marks, strict=True):
         spans = tagger.spans(own_labels, tokens)

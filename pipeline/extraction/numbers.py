@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from ahocorasick_rs import AhoCorasick, MatchKind
 
 from pipeline.data import MAPPINGS, rows
-from pipeline.extraction.cues import Cue, CueMatcher, expand
+from pipeline.extraction.cues import expand
 from pipeline.records import Span
 
 
@@ -130,15 +130,6 @@ def around(places: Iterable[Span], before: int, after: int, size: int) -> list[S
         else:
             merged.append((left, right))
     return merged
-
-
-def cues_near(matcher: CueMatcher, low: str, places: Iterable[Span], reach: int) -> list[Cue]:
-    """Cues at most ``reach`` code points from any of the places, in order."""
-    found: list[Cue] = []
-    for start, end in around(places, reach, reach, len(low)):
-        left = start if not start else max(low.rfind(" ", 0, start), 0)
-        found += [Cue(left + c.start, left + c.end, c.kind) for c in matcher.find(low[left:end] + " ")]
-    return found
 
 
 # --- Units of time --------------------------------------------------------------------------------------------------

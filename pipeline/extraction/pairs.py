@@ -71,8 +71,7 @@ def find(text: str, found: Sequence[Mention], sentences: Sequence[Span] | None =
         if (at < len(drugs) and drugs[at] < end) or any("mark:B-drug" in m for m in reading.marks[number] if m):
             chosen.append(number)
     model, classifier = tagger.load("pairs"), _classifier()
-    forms = [reading.forms[number] for number in chosen]
-    scores = model.scores(forms, [reading.marks[number] for number in chosen])
+    scores = model.own(reading.scores[number] for number in chosen)
     pairs = []
     for number, own, labels in zip(chosen, scores, model.decode(scores), strict=True):
         tokens = reading.tokens[number]

@@ -14,8 +14,12 @@ from pipeline.records import Span
 # "10mg" gives "10", "mg" and "imatinib-induced" gives "imatinib", "-", "induced".
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:\d+[^\W\d_]*)*|'s\b|\S")
 
-# A sentence terminator with closing quotes or brackets, and a citation printed right after it (".[3,4]" or ".12").
-_TERMINATOR = re.compile(r"[.!?]+[\"'”’)\]]*(?P<citation>\[\d[\d,–\- ]{0,30}\]|\d{1,3}(?:[,–-]\d{1,3}){0,6})?(?=\s|$)")
+# A sentence terminator with closing quotes or brackets, and a citation printed right after it (".[3,4]" or ".12"); the
+# space behind it may have been lost ("… resolved.Our second patient").
+_TERMINATOR = re.compile(
+    r"[.!?]+[\"'”’)\]]*(?P<citation>\[\d[\d,–\- ]{0,30}\]|\d{1,3}(?:[,–-]\d{1,3}){0,6})?"
+    r"(?=\s|$|(?<=[a-z]{3}[.])[A-Z][a-z]*\s)"
+)
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘/]+$")
 _INITIAL = re.compile(r"(?:[A-Z]\.-?)*[A-Z]$")
 _WORD_BEFORE = re.compile(r"(\w+)\s+\S+$")
@@ -108,6 +112,8 @@ def _ends_sentence(text: str, match: re.Match[str], begin: int, end: int) -> boo
     word = _LAST_WORD.search(context)
     if word is None:
         return True
+    if position == match.end() and "." in word[0]:
+        return False  # a web address
     rule = _words("abbreviations").get(word[0].lower())
     if rule == "never":
         return False
@@ -115,7 +121,7 @@ def _ends_sentence(text: str, match: re.Match[str], begin: int, end: int) -> boo
         return not following.isdigit()
     if rule == "case":
         return not following.isdigit() and text[position] not in "(["
-    if _INITIAL.match(word[0]):
+    if _INITIAL.match(word[0]) and context[: word.start()][-1:] != "/":  # "44 U/L." ends in a unit
         before = _WORD_BEFORE.search(context)
         return "." in word[0] or (before is not None and _words("sentence_words").get(before[1].lower()) == "lettered")
     return True

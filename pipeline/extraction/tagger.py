@@ -1,11 +1,12 @@
-"""Labels the tokens of sentences with a linear-chain conditional random field.
+"""Labels the tokens of sentences with linear-chain conditional random fields.
 
-Belongs here: loading a trained model and decoding.  Does not belong here: what the labels mean (``mentions``,
+Belongs here: loading trained models and decoding.  Does not belong here: what the labels mean (``mentions``,
 ``pairs``), training (``training/``).
 
 The weights were estimated by CRFsuite.  Decoding is our own: CRFsuite would spend its time on taking over strings.
-Here the weights of a word's features are added up once per word, so that scoring a report is a sum over a few rows of
-tables, and all sentences of a report are decoded at once.
+Here the weights of a word's features are added up once per word, for all models and for all places from which the word
+can be seen, so that scoring a report is a sum over a few rows of tables.  Decoding looks only at the few tokens of
+which it is not plain that they are no part of a name.
 """
 
 import gzip
@@ -13,13 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain, repeat
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.data import MAPPINGS, lasting
 from pipeline.extraction import features
-from pipeline.extraction.features import CLUSTER_PAIRS, MARK_REACH, PAIRS, REACH
+from pipeline.extraction.features import CLUSTER_PAIRS, PAIRS, REACH
 from pipeline.records import Span
 
 MODELS = Path(__file__).resolve().parent / "models"
@@ -28,36 +30,112 @@ Scores = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
 _DISTANCES = range(-REACH, REACH + 1)
-_MARK_DISTANCES = range(-MARK_REACH, MARK_REACH + 1)
 _CACHE = 40_000
 """Words and groups of marks whose summed weights are kept; the cache starts anew when it is full."""
 _ZEROS = repeat(0)
 _EDGE = ""
 _GAP = (_EDGE,) * REACH
 """Stands between sentences, so that no token sees beyond its own."""
+_MARGIN = 0.01
+"""By how much a token must be better off without a name for that to be plain: far more than rounding takes away."""
+_APART = 1000.0
+"""More than any span can gain."""
+
+
+class Model(NamedTuple):
+    """A model file: ``features[rows[i]]`` weighs ``weights[i]`` for ``labels[columns[i]]``.
+
+    ``labels`` are ``O``, then ``B-`` of all types, then ``I-`` of all types in the same order; ``transitions`` (labels,
+    labels) are those from the row's to the column's, ``-inf`` where impossible.  ``offsets`` are added to the scores of
+    a type's labels: above 0 more is found, below 0 less.
+    """
+
+    labels: list[str]
+    features: list[str]
+    rows: Ids
+    columns: Ids
+    weights: Scores
+    transitions: Scores
+    offsets: Mapping[str, float]
+
+    @classmethod
+    def read(cls, path: Path, offsets: Mapping[str, float] | None = None) -> Self:
+        """From a file that ``training.train`` wrote."""
+        with np.load(path, allow_pickle=False) as data:
+            return cls(
+                data["labels"].tobytes().decode().split("\n"),
+                data["features"].tobytes().decode().split("\n"),
+                data["rows"].astype(np.int64),
+                data["columns"].astype(np.int64),
+                data["weights"].astype(np.float32),
+                data["transitions"],
+                offsets or {},
+            )
+
+
+class _Filling:
+    """A table (rows, slots, columns) of weights in the making: names get rows, then models fill in their weights."""
+
+    def __init__(self, slots: Sequence[int], columns: int) -> None:
+        self.slot = {str(step): number for number, step in enumerate(slots)}
+        self._shape = (len(slots), columns)
+        self._rows = 1  # row 0 is of what no model knows
+        self._parts: list[tuple[Ids, Scores]] = []
+
+    def row(self) -> int:
+        """A new row."""
+        self._rows += 1
+        return self._rows - 1
+
+    def fill(self, model: Model, first: int, places: Mapping[int, int]) -> None:
+        """Weights of a model whose columns begin at ``first``: ``places`` maps its features to row × slots + slot."""
+        place: Ids = np.full(len(model.features), -1)
+        place[list(places)] = list(places.values())
+        place = place[model.rows]
+        own = place >= 0
+        self._parts.append((place[own] * self._shape[1] + model.columns[own] + first, model.weights[own]))
+
+    def table(self) -> Scores:
+        """The finished table."""
+        table: Scores = np.zeros((self._rows, *self._shape), np.float32)
+        for places, weights in self._parts:
+            table.reshape(-1)[places] = weights
+        return table
 
 
 class _Pairs:
-    """Weights of pairs ``left_right`` that begin at the distances ``steps`` from a token."""
+    """Weights of pairs ``left_right`` of neighbours that begin at the distances ``steps`` from a token."""
 
-    def __init__(self, steps: Sequence[int], names: Iterable[tuple[str, int]], weights: Scores) -> None:
+    def __init__(self, group: str, steps: Sequence[int], models: Sequence[Model], columns: int) -> None:
         self._steps = steps
         self.ids: dict[str, int] = {}
-        column = {str(step): number for number, step in enumerate(steps)}
-        found: dict[int, list[int]] = {}
-        nothing = [0] * len(steps)
-        for name, row in names:
-            step, _, pair = name.partition("|")
-            left, _, right = pair.rpartition("_")
-            code = self.ids.setdefault(left, len(self.ids) + 1) << 32 | self.ids.setdefault(right, len(self.ids) + 1)
-            if code not in found:
-                found[code] = nothing.copy()
-            found[code][column[step]] = row
-        codes: Ids = np.array(list(found) or [-1], np.int64)
+        found: dict[int, int] = {}
+        filling = _Filling(steps, columns)
+        first = 0
+        for model in models:
+            places: dict[int, int] = {}
+            for number, name in enumerate(model.features):
+                if name.startswith(group):
+                    step, _, pair = name[len(group) :].partition("|")
+                    left, _, right = pair.rpartition("_")
+                    code = self._code(self._id(left), self._id(right))
+                    row = found.get(code)
+                    if row is None:
+                        found[code] = row = filling.row()
+                    places[number] = row * len(steps) + filling.slot[step]
+            filling.fill(model, first, places)
+            first += len(model.labels)
+        codes: Ids = np.array([-1, *found], np.int64)
         order = codes.argsort()
         self._codes = codes[order]
-        self._rows: Ids = np.array(list(found.values()) or [nothing], np.int64)[order]
-        self._weights = weights
+        self._weights = filling.table()[order]
+
+    def _id(self, name: str) -> int:
+        return self.ids.setdefault(name, len(self.ids) + 1)
+
+    @staticmethod
+    def _code(left: int, right: int) -> int:
+        return left << 32 | right
 
     def add(self, total: Scores, ids: Ids) -> None:
         """Add the weights of all neighbouring ``ids`` (0: a word of no pair) to the tokens' scores."""
@@ -65,102 +143,129 @@ class _Pairs:
         codes = ids[at] << 32 | ids[at + 1]
         place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
         hit = self._codes[place] == codes
-        at, rows = at[hit], self._rows[place[hit]]
-        for column, step in enumerate(self._steps):  # what falls beyond a sentence falls into a gap
-            total[at - step] += self._weights[rows[:, column]]
+        at, weights = at[hit], self._weights[place[hit]]
+        for number, step in enumerate(self._steps):  # what falls beyond a sentence falls into a gap
+            total[at - step] += weights[:, number]
 
 
-class Tagger:
-    """A trained model: ``labels`` in the order of the columns of all tables.
+class Tables:
+    """The weights of models side by side, a column for each of their labels.
 
-    ``offsets`` are added to the scores of a type's labels: above 0 more is found, below 0 less.  ``word`` gives the
-    features of a word.
+    ``word`` gives the features of a word.
     """
 
-    def __init__(self, model: Path, words: features.WordTable, offsets: Mapping[str, float] | None = None) -> None:
-        with np.load(model, allow_pickle=False) as data:
-            self.labels: list[str] = data["labels"].tobytes().decode().split("\n")
-            names: list[str] = data["features"].tobytes().decode().split("\n")
-            # Row 0 is of no feature.
-            self._weights: Scores = np.zeros((len(names) + 1, len(self.labels)), np.float32)
-            self._weights[data["rows"].astype(np.int64) + 1, data["columns"]] = data["weights"]
-            self._transitions: Scores = data["transitions"]
+    def __init__(self, models: Sequence[Model], words: features.WordTable) -> None:
+        self.columns = sum(len(model.labels) for model in models)
         self.word: Callable[[str], features.Word] = (
             words.features if isinstance(words, Words) else partial(features.word, table=words)
         )
-        groups: dict[str, list[tuple[str, int]]] = {}
-        for row, name in enumerate(names, 1):
-            group, mark, rest = name.partition("|" if name[0] in "-0123" else ":")
-            groups.setdefault(group + mark, []).append((rest, row))
-        self._near = {distance: dict(groups.get(f"{distance}|", ())) for distance in _DISTANCES}
-        self._word_pairs = _Pairs(PAIRS, groups.get("pair:", ()), self._weights)
-        self._cluster_pairs = _Pairs(CLUSTER_PAIRS, groups.get("clusters:", ()), self._weights)
-        self._triggers, self._names = (
-            [self._by_class(kinds, groups.get(f"{prefix}{side}:", ())) for side in ("left", "right", "between")]
-            for prefix, kinds in (("", features.trigger_classes()), ("named-", features.NAMED))
-        )
-        self._triggers[0][:] += np.array([(offsets or {}).get(label[2:], 0.0) for label in self.labels], np.float32)
-        self._begins = sum(not label.startswith("I-") for label in self.labels)
+        self._read_words(models)
+        self._word_pairs = _Pairs("pair:", PAIRS, models, self.columns)
+        self._cluster_pairs = _Pairs("clusters:", CLUSTER_PAIRS, models, self.columns)
+        self._triggers = self._by_class("", features.trigger_classes(), models)
+        self._names = self._by_class("named-", features.NAMED, models)
+        offsets = [model.offsets.get(label[2:], 0.0) for model in models for label in model.labels]
+        self._triggers[0][:] += np.array(offsets, np.float32)
         self._reset()
 
-    def _by_class(self, kinds: Sequence[str], names: Iterable[tuple[str, int]]) -> Scores:
-        """Weights of pairs ``a_b`` of classes, as an array (a × classes + b, labels)."""
+    def _read_words(self, models: Sequence[Model]) -> None:
+        """The table of what a token sees of single words: a row for each feature, with a slot for each distance.
+
+        Not all that is seen of a near word is seen of one farther away: endings of the word beside a token, and
+        anything at the longest distance, have rows of their own.
+        """
+        self._near: dict[str, int] = {}
+        self._beside: dict[str, int] = {}
+        self._far: dict[str, int] = {}
+        filling = _Filling(_DISTANCES, self.columns)
+        first = 0
+        for model in models:
+            places: dict[int, int] = {}
+            for number, name in enumerate(model.features):
+                distance, bar, feature = name.partition("|")
+                if bar and distance in filling.slot:
+                    known = self._near
+                    if distance != "0":
+                        known = (
+                            self._far if distance[-1] == str(REACH)
+                            else self._beside if feature.startswith("suffix=") else known
+                        )  # fmt: skip
+                    row = known.get(feature)
+                    if row is None:
+                        known[feature] = row = filling.row()
+                    places[number] = row * len(_DISTANCES) + filling.slot[distance]
+            filling.fill(model, first, places)
+            first += len(model.labels)
+        self._weights = filling.table().reshape(-1, len(_DISTANCES) * self.columns)
+
+    def _by_class(self, prefix: str, kinds: Sequence[str], models: Sequence[Model]) -> list[Scores]:
+        """Weights of pairs ``a_b`` of classes on the left, on the right and around: (a × classes + b, columns)."""
         classes = {name: number for number, name in enumerate(kinds)}
-        table: Scores = np.zeros((len(classes) ** 2, len(self.labels)), np.float32)
-        for name, row in names:
-            left, _, right = name.partition("_")
-            table[classes[left] * len(classes) + classes[right]] = self._weights[row]
-        return table
+        sides = {f"{prefix}{side}": number for number, side in enumerate(("left", "right", "between"))}
+        tables: Scores = np.zeros((len(sides), len(classes) ** 2, self.columns), np.float32)
+        first = 0
+        for model in models:
+            place: Ids = np.full(len(model.features), -1)
+            for number, name in enumerate(model.features):
+                side, _, pair = name.partition(":")
+                if side in sides:
+                    left, _, right = pair.partition("_")
+                    place[number] = (sides[side] * len(classes) + classes[left]) * len(classes) + classes[right]
+            own = place[model.rows] >= 0
+            tables.reshape(-1, self.columns)[place[model.rows[own]], model.columns[own] + first] = model.weights[own]
+            first += len(model.labels)
+        return list(tables)
 
     def _reset(self) -> None:
         """Begin the tables of words anew: of each its summed weights by distance, and its ids in the other tables."""
+        width = self._weights.shape[1]
         self._known: dict[str, int] = {_EDGE: 0}
-        self._sums: Scores = np.zeros((1024, len(_DISTANCES), len(self.labels)), np.float32)
+        self._sums: Scores = np.zeros((1024, width), np.float32)
         self._ids: Ids = np.zeros((1024, 3), np.int64)
-        for distance in (-1, 1):
-            self._sums[0, distance + REACH] = self._weights[self._near[distance].get("edge", 0)]
+        self._sums[0] = self._weights[self._near.get("edge", 0)]
         self._known_marks: dict[tuple[str, ...], int] = {}
-        self._mark_sums: Scores = np.zeros((256, len(_MARK_DISTANCES), len(self.labels)), np.float32)
+        self._mark_sums: Scores = np.zeros((256, width), np.float32)
         self._named: Ids = np.zeros(256, np.int64)
 
-    def _learn(self, forms: Iterable[str]) -> None:
-        """Enter words into the tables that are not there yet."""
-        new = [form for form in dict.fromkeys(forms) if form not in self._known]
+    def _learn(self, new: Sequence[str]) -> None:
+        """Enter words into the tables; none of them is there yet."""
         first = len(self._known)
         while len(self._sums) < first + len(new):
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
             self._ids = np.concatenate([self._ids, np.zeros_like(self._ids)])
         rows: list[int] = []
         ends: list[int] = []
+        ids: list[tuple[int, int, int]] = []
+        near, beside, far = self._near.get, self._beside.get, self._far.get
         for number, form in enumerate(new, first):
             made = self.word(form)
             self._known[form] = number
-            self._ids[number] = (
-                self._word_pairs.ids.get(made.key, 0), self._cluster_pairs.ids.get(made.cluster, 0), made.trigger,
-            )  # fmt: skip
-            for distance, near in self._near.items():
-                rows += map(near.get, made.near[abs(distance)], _ZEROS)
-                ends.append(len(rows))
-        if new:
-            sums = _sums(self._weights, np.array(rows, np.int64), np.array(ends))
-            self._sums[first : first + len(new)] = sums.reshape(len(new), *self._sums.shape[1:])
+            ids.append(
+                (self._word_pairs.ids.get(made.key, 0), self._cluster_pairs.ids.get(made.cluster, 0), made.trigger)
+            )
+            rows += map(near, made.near[0], _ZEROS)
+            rows += map(beside, made.near[1], _ZEROS)
+            rows += map(far, made.near[REACH], _ZEROS)
+            ends.append(len(rows))
+        self._ids[first : first + len(new)] = ids
+        self._sums[first : first + len(new)] = _sums(self._weights, np.array(rows, np.int64), np.array(ends, np.int64))
 
     def scores(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[Scores]:
-        """Per sentence of word forms, an array (tokens, labels) of log scores before transitions."""
+        """Per sentence of word forms, an array (tokens, columns) of log scores before transitions."""
         if len(self._known) + len(self._known_marks) > _CACHE:
             self._reset()
         forms = [*_GAP, *chain.from_iterable((*sentence, *_GAP) for sentence in sentences)]
         rows = list(map(self._known.get, forms))
         if None in rows:
-            self._learn(forms)
+            self._learn(list(dict.fromkeys(form for form, row in zip(forms, rows, strict=True) if row is None)))
             rows = list(map(self._known.get, forms))
         words = np.array(rows, np.int64)
-        word_ids, cluster_ids, triggers = self._ids[words].T
+        word_ids, cluster_ids, triggers = self._ids.take(words, axis=0).T
         starts = np.cumsum([REACH, *(len(sentence) + REACH for sentence in sentences)]).tolist()
         places, groups = self._marked(starts, marks)
         names = np.zeros_like(words)
         names[places] = self._named[groups]
-        total: Scores = np.zeros((len(words), len(self.labels)), np.float32)
+        total: Scores = np.zeros((len(words), self.columns), np.float32)
         for (left, right, between), kinds, count in (
             (self._triggers, triggers, len(features.trigger_classes())),
             (self._names, names, len(features.NAMED)),
@@ -170,14 +275,16 @@ class Tagger:
             total += right.take(after * count + next_after, axis=0)
             total += between.take(before * count + after, axis=0)
         size = len(words)
-        for distance in _DISTANCES:
+        seen = self._sums.take(words, axis=0).reshape(size, len(_DISTANCES), self.columns)
+        for number, distance in enumerate(_DISTANCES):
             first, last = max(0, -distance), min(size, size - distance)
-            total[first:last] += self._sums[words[first + distance : last + distance], distance + REACH]
+            total[first:last] += seen[first + distance : last + distance, number]
         self._word_pairs.add(total, word_ids)
         self._cluster_pairs.add(total, cluster_ids)
-        sums = self._mark_sums[groups]
-        for number, distance in enumerate(_MARK_DISTANCES):  # what falls beyond a sentence falls into a gap
-            total[places - distance] += sums[:, number]
+        seen = self._mark_sums.take(groups, axis=0).reshape(len(groups), len(_DISTANCES), self.columns)
+        for number, distance in enumerate(_DISTANCES):  # what falls beyond a sentence falls into a gap
+            if abs(distance) <= features.MARK_REACH:
+                total[places - distance] += seen[:, number]
         return [total[start : start + len(forms)] for start, forms in zip(starts, sentences, strict=False)]
 
     def _marked(self, starts: Sequence[int], marks: Sequence[Sequence[Sequence[str]]]) -> tuple[Ids, Ids]:
@@ -196,42 +303,122 @@ class Tagger:
                     self._named = np.concatenate([self._named, np.zeros_like(self._named)])
                     self._mark_sums = np.concatenate([self._mark_sums, np.zeros_like(self._mark_sums)])
                 self._named[number] = features.named(group)
-                rows = [[self._near[distance].get(mark, 0) for mark in group] for distance in _MARK_DISTANCES]
-                self._mark_sums[number] = self._weights[rows].sum(axis=1)
+                self._mark_sums[number] = self._weights[[self._near.get(mark, 0) for mark in group]].sum(axis=0)
         return np.array(places, np.int64), np.array([self._known_marks[group] for group in groups], np.int64)
 
+
+class Tagger:
+    """A trained model: ``labels`` in the order of its scores' columns, which stand in ``tables`` from ``first`` on."""
+
+    def __init__(self, model: Model, tables: Tables, first: int = 0) -> None:
+        self.labels = model.labels
+        self.tables = tables
+        self._own = slice(first, first + len(model.labels))
+        self._transitions = model.transitions
+        self._types = len(model.labels) // 2
+        self._bounds = _bounds(model.transitions, self._types)
+
+    @classmethod
+    def read(cls, path: Path, words: features.WordTable) -> Self:
+        """A model on its own."""
+        model = Model.read(path)
+        return cls(model, Tables([model], words))
+
+    def word(self, form: str) -> features.Word:
+        """The features of a word."""
+        return self.tables.word(form)
+
+    def scores(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[Scores]:
+        """Per sentence of word forms, an array (tokens, labels) of log scores before transitions."""
+        return self.own(self.tables.scores(sentences, marks))
+
+    def own(self, scores: Iterable[Scores]) -> list[Scores]:
+        """This model's part of what ``tables`` scored."""
+        return [one[:, self._own] for one in scores]
+
     def decode(self, scores: Sequence[Scores]) -> list[list[str]]:
-        """The best label sequence of each sentence (Viterbi over all sentences at once)."""
-        order = sorted(
-            (number for number, one in enumerate(scores) if len(one)), key=lambda number: -len(scores[number])
-        )
+        """The best label sequence of each sentence: Viterbi over all stretches of undecided tokens at once."""
         paths: list[list[str]] = [["O"] * len(one) for one in scores]
-        if not order:
+        sizes = np.array([len(one) for one in scores], np.int64)
+        starts = np.cumsum(sizes) - sizes
+        size = int(sizes.sum())
+        if not size:
             return paths
-        lengths = np.array([len(scores[number]) for number in order])
-        flat = np.concatenate([scores[number] for number in order])
-        offsets = np.cumsum(lengths) - lengths
-        active = np.searchsorted(-lengths, -np.arange(lengths[0]), side="left").tolist()
-        moves = self._transitions
-        best = flat[offsets]
-        best[:, self._begins :] = -np.inf
-        trail = [best]
-        for step in range(1, lengths[0]):
-            offsets = offsets[: active[step]] + 1
-            best = (best[: active[step], :, None] + moves).max(axis=1)
-            best += flat[offsets]
-            trail.append(best)
-        backward = np.ascontiguousarray(moves.T)
-        columns = best.argmax(axis=1)
-        chosen = [columns]
-        for best in reversed(trail[:-1]):  # the sentences that end at this step join
-            known = (best[: len(columns)] + backward[columns]).argmax(axis=1)
-            columns = np.concatenate([known, best[len(columns) :].argmax(axis=1)])
-            chosen.append(columns)
-        for step, columns in enumerate(reversed(chosen)):
-            for place in np.flatnonzero(columns).tolist():
-                paths[order[place]][step] = self.labels[columns[place]]
+        flat = np.concatenate(scores)
+        border = np.zeros(size + 1, bool)  # a sentence begins, or the text ends
+        border[starts] = border[size] = True
+        undecided = self._undecided(flat, border)
+        begins = undecided & border[:-1]
+        begins[1:] |= undecided[1:] & ~undecided[:-1]
+        ends = undecided & border[1:]
+        ends[:-1] |= undecided[:-1] & ~undecided[1:]
+        # The tokens around a stretch are "O", or it begins or ends a sentence.
+        flat[begins & ~border[:-1]] += self._transitions[0]
+        flat[begins & border[:-1], self._types + 1 :] = -np.inf
+        flat[ends & ~border[1:]] += self._transitions[:, 0]
+        first = np.flatnonzero(begins)
+        places, columns = self._best(flat, first, np.flatnonzero(ends) + 1 - first)
+        inside = np.searchsorted(starts, places, side="right") - 1
+        for sentence, place, column in zip(
+            inside.tolist(), (places - starts[inside]).tolist(), columns.tolist(), strict=True
+        ):
+            paths[sentence][place] = self.labels[column]
         return paths
+
+    def _undecided(self, flat: Scores, border: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which tokens (rows) can a run of spans cover that gains more than labelling its tokens "O" would?
+
+        A run that surely loses is on no best path.  The gain of a run is at most that of its first token as a beginning
+        plus what each further one adds by the label that suits it best; the best run over a token is the best beginning
+        up to it with the best end from it on, and sums over the tokens between are differences of running sums.
+        """
+        enter, again, inside, leave = self._bounds
+        gains = (flat[:, 1:] - flat[:, :1]).astype(np.float64)
+        begin, onward = gains[:, : self._types], gains[:, self._types :]
+        added = np.maximum((begin + again).max(axis=1), (onward + inside).max(axis=1))
+        starts = border[:-1]
+        added[starts] -= _APART  # no run goes on into the next sentence
+        reached = added.cumsum()
+        best = np.maximum.accumulate((begin + np.where(starts[:, None], 0, enter)).max(axis=1) - reached)
+        reached[~border[1:]] += leave
+        best += np.maximum.accumulate(reached[::-1])[::-1]
+        found: NDArray[np.bool_] = best > -_MARGIN
+        return found
+
+    def _best(self, flat: Scores, first: Ids, sizes: Ids) -> tuple[Ids, Ids]:
+        """Places and columns of the labels other than "O" on the best paths through stretches of rows of ``flat``.
+
+        Stretches stand side by side in the last dimension, the longest first, so that those still going on come first.
+        """
+        if not len(first):
+            return first, first
+        order = np.argsort(-sizes, kind="stable")
+        offsets, sizes = first[order], sizes[order]
+        active = np.searchsorted(-sizes, -np.arange(sizes[0]), side="left").tolist()
+        types = self._types
+        outer = np.ascontiguousarray(self._transitions[:, : types + 1, None])  # to "O" and to the labels B
+        inner = np.arange(types)
+        begun = self._transitions[inner + 1, inner + types + 1, None]
+        going = self._transitions[inner + types + 1, inner + types + 1, None]
+        best = flat[offsets].T
+        trail = [best]
+        for step in range(1, sizes[0]):
+            count = active[step]
+            before, best = best[:, :count], flat.take(offsets[:count] + step, axis=0).T
+            best[: types + 1] += np.maximum.reduce(before[:, None] + outer)
+            best[types + 1 :] += np.maximum(before[1 : types + 1] + begun, before[types + 1 :] + going)
+            trail.append(best)
+        backward = np.ascontiguousarray(self._transitions.T)
+        columns = best.argmax(axis=0)
+        chosen = [columns]
+        for best in reversed(trail[:-1]):  # the stretches that end at this step join
+            count = len(columns)
+            known = (best[:, :count] + backward.take(columns, axis=0).T).argmax(axis=0)
+            columns = np.concatenate([known, best[:, count:].argmax(axis=0)]) if count < best.shape[1] else known
+            chosen.append(columns)
+        found = np.concatenate(chosen[::-1])
+        places = np.concatenate([offsets[:count] + step for step, count in enumerate(active)])
+        return places[found > 0], found[found > 0]
 
     def gain(self, scores: Scores, columns: NDArray[np.int64]) -> float:
         """By how much (log scale) a labelling of one sentence scores better than one that marks nothing."""
@@ -243,6 +430,17 @@ class Tagger:
         return self.decode(self.scores(sentences, marks))
 
 
+def _bounds(moves: Scores, types: int) -> tuple[Scores, Scores, Scores, np.float32]:
+    """What transitions add at most beside those of "O" where a run of spans begins, begins anew, goes on, and ends.
+
+    The first three are arrays over types.
+    """
+    begins, insides = np.arange(types) + 1, np.arange(types) + types + 1
+    again = moves[1:, begins].max(axis=0) - moves[0, 0]
+    inside = np.maximum(moves[begins, insides], moves[insides, insides]) - moves[0, 0]
+    return moves[0, begins] - moves[0, 0], again, inside, moves[1:, 0].max() - moves[0, 0]
+
+
 def _sums(weights: Scores, rows: Ids, ends: Ids) -> Scores:
     """Sums of the rows of ``weights`` in consecutive groups that end at ``ends``; ``add.reduceat`` is far slower."""
     sizes = np.diff(ends, prepend=0)
@@ -252,7 +450,7 @@ def _sums(weights: Scores, rows: Ids, ends: Ids) -> Scores:
     for step, count in enumerate(
         np.searchsorted(-sizes[order], -np.arange(sizes.max(initial=0)), side="left").tolist()
     ):
-        totals[:count] += weights[rows[starts[:count] + step]]
+        totals[:count] += weights.take(rows[starts[:count] + step], axis=0)
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
     return totals[back]
@@ -309,11 +507,27 @@ def _shipped_words() -> Words:
     return read_words(MODELS / "words.tsv.gz")
 
 
-@lru_cache(maxsize=4)
-def load(name: str) -> Tagger:
-    """A shipped model: ``"mentions"`` or ``"pairs"``."""
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, Tagger]:
     rows = (MAPPINGS / "tagger" / "offsets.tsv").read_text(encoding="utf-8").splitlines()
-    split = (row.split("\t") for row in rows if row and not row.startswith("#"))
-    offsets = {kind: float(value) for model, kind, value in split if model == name}
+    split = [row.split("\t") for row in rows if row and not row.startswith("#")]
     with lasting():
-        return Tagger(MODELS / f"{name}.npz", _shipped_words(), offsets)
+        models = {
+            name: Model.read(
+                MODELS / f"{name}.npz", {kind: float(value) for model, kind, value in split if model == name}
+            )
+            for name in ("mentions", "pairs")
+        }
+        tables = Tables(list(models.values()), _shipped_words())
+        first = np.cumsum([0, *(len(model.labels) for model in models.values())]).tolist()
+        return {name: Tagger(model, tables, place) for (name, model), place in zip(models.items(), first, strict=False)}
+
+
+def load(name: str) -> Tagger:
+    """A shipped model: ``"mentions"`` or ``"pairs"``; both share their tables."""
+    return _shipped()[name]
+
+
+def tables() -> Tables:
+    """The tables of all shipped models."""
+    return _shipped()["mentions"].tables

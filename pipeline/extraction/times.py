@@ -9,13 +9,12 @@ quantity without a number ("several years") has none.  Ages, frequencies and ges
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
-from pipeline.data import MAPPINGS
-from pipeline.extraction.cues import CueMatcher, read_cues
+from pipeline.extraction import cues
 from pipeline.extraction.dosage import folded
 from pipeline.extraction.numbers import (
     NEAR_UNITS,
@@ -27,7 +26,6 @@ from pipeline.extraction.numbers import (
     VAGUE,
     Anchors,
     alternatives,
-    cues_near,
     iso_duration,
     number,
 )
@@ -122,17 +120,12 @@ class _Cues(NamedTuple):
     anchors: list[tuple[int, int, str]]
 
 
-@lru_cache(maxsize=1)
-def _matcher() -> CueMatcher:
-    return CueMatcher(read_cues(MAPPINGS / "extraction" / "times_context.tsv"))
-
-
-def _cues(low: str, found: Sequence[_Found]) -> _Cues:
-    """The cues near the candidates of a text."""
+def _cues(low: str) -> _Cues:
+    """The cues of a text."""
     ending: dict[int, list[tuple[int, str]]] = defaultdict(list)
     beginning: dict[int, list[tuple[int, str]]] = defaultdict(list)
     anchors = []
-    for cue in cues_near(_matcher(), low, [one[:2] for one in found], _WINDOW + 10):
+    for cue in cues.find(low, "extraction/times_context"):
         place, _, kind = cue.kind.partition(".")
         if place == "before":
             ending[cue.end].append((cue.start, kind))
@@ -154,13 +147,13 @@ def find(text: str, start: int = 0, end: int | None = None) -> list[TimeExpressi
 @lru_cache(maxsize=2)
 def _all(low: str) -> tuple[TimeExpression, ...]:
     found = sorted(_candidates(low), key=lambda f: (f.start, -f.end))
-    cues = _cues(low, found)
+    near = _cues(low) if found else _Cues({}, {}, [])
     kept: list[TimeExpression] = []
     reached = -1
     for one in found:
         if one.start < reached:
             continue
-        expression = _in_context(low, one, cues)
+        expression = _in_context(low, one, near)
         if expression is not None:
             kept.append(expression)
             reached = one.end

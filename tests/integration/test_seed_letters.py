@@ -67,7 +67,7 @@ def test_flare_of_psoriasis() -> None:
     assert outcomes == {
         "hand-foot syndrome": "recovering",
         "exacerbation of guttate psoriasis": "recovering",
-        "nail disorder": "not_recovered",
+        "psoriatic nail dystrophy": "not_recovered",
     }
     assert any("psoriasis" in h.term for h in case.patient.history)
     assert {d.name for d in case.drugs if d.role == "treatment"} == {"corticosteroid", "calcipotriol"}

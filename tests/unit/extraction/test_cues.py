@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.data import DataFileError
-from pipeline.extraction.cues import FOLDER, CueFileError, CueMatcher, expand, fold, matcher, read_cues
+from pipeline.extraction.cues import FOLDER, CueFileError, CueMatcher, expand, find, fold, read_cues
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,12 @@ def test_an_error_in_a_cue_file_names_file_and_line(tmp_path: Path) -> None:
 
 
 def test_only_whole_words_match_and_the_longest_of_a_family_wins() -> None:
-    cues = CueMatcher(iter([("stop:any", "stopped"), ("stop:before", "was stopped"), ("improve:any", "rest")]))
-    found = cues.find(fold("It was\nstopped, unstopped; arrest"))
-    assert [(c.kind, c.start, c.end) for c in found] == [("stop:before", 3, 14)]
+    own = [("stop:any", "stopped"), ("stop:before", "was stopped"), ("improve:any", "rest")]
+    found = CueMatcher({"own": own, "other": [("stop:any", "stopped")]}).find(
+        fold("It was\nstopped, unstopped; arrest")
+    )
+    assert [(c.kind, c.start, c.end) for c in found["own"]] == [("stop:before", 3, 14)]
+    assert [(c.kind, c.start, c.end) for c in found["other"]] == [("stop:any", 7, 14)]
 
 
 @given(st.text())
@@ -50,7 +53,7 @@ def test_folding_keeps_every_offset(text: str) -> None:
 @settings(deadline=None)  # the first call builds the matcher
 @given(st.text(max_size=300))
 def test_cues_are_sorted_and_inside_the_text(text: str) -> None:
-    found = matcher().find(fold(text))
+    found = find(fold(text))
     assert [c.start for c in found] == sorted(c.start for c in found)
     assert all(0 <= c.start < c.end <= len(text) for c in found)
 

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from pipeline.extraction import abbreviations
 from pipeline.extraction.assertion import assertion
-from pipeline.extraction.cues import fold, matcher
+from pipeline.extraction.cues import find, fold
 from pipeline.extraction.zones import zones
 from pipeline.records import Section, SectionKind
 
 
 def zone_of(sentence: str, kind: SectionKind = "body") -> str:
-    cues = matcher().find(fold(sentence))
+    cues = find(fold(sentence))
     return zones(sentence, [(0, len(sentence))], [Section(kind=kind, start=0, end=len(sentence))], [cues])[0]
 
 
@@ -42,13 +42,13 @@ def test_text_that_states_no_facts_is_set_apart(kind: SectionKind) -> None:
 def test_an_undecided_sentence_follows_the_one_before_it() -> None:
     text = "The patient was admitted to our hospital. Bilirubin 12."
     spans = [(0, 41), (42, 55)]
-    cues = [matcher().find(fold(text[0:41])), []]
+    cues = [find(fold(text[0:41])), []]
     assert zones(text, spans, [], cues) == ["case", "case"]
 
 
 def asserted(sentence: str, mention: str, zone: str = "case") -> str:
     start = sentence.index(mention)
-    cues = matcher().find(fold(sentence))
+    cues = find(fold(sentence))
     return assertion(sentence, (0, len(sentence)), (start, start + len(mention)), cues, zone)  # type: ignore[arg-type]
 
 

@@ -49,7 +49,7 @@ def model(tmp_path: Path, weights: dict[str, np.ndarray]) -> Tagger:
         weights=np.concatenate(list(weights.values())),
         transitions=transitions,
     )
-    return Tagger(path, TABLE)
+    return Tagger.read(path, TABLE)
 
 
 def test_tables_score_like_the_features_they_were_made_from(model: Tagger, weights: dict[str, np.ndarray]) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from pipeline.extraction import conditions, course, drug_groups, exposures, investigations, onset, people, roles
+from pipeline.extraction import conditions, course, drug_groups, exposures, investigations, onset, people, roles, tables
 from pipeline.extraction.candidates import Candidate, aggravated, candidates
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Sentence, bare
@@ -38,9 +38,12 @@ _BREAKS = re.compile(r"[-/]")
 
 def assemble(document: Document) -> list[Case]:
     """The cases of a report, in the order in which the text introduces the patients; none where nothing is told."""
+    listed = tables.find(document)
+    document = tables.without(document, listed)
     persons = people.find(document)
     cases = [_case(document, number, person) for number, person in enumerate(persons, 1)]
-    return [case for case in cases if case.drugs or case.reactions or case.patient.age or case.patient.sex]
+    told = [case for case in cases if case.drugs or case.reactions or case.patient.age or case.patient.sex]
+    return tables.join(document, told, listed)
 
 
 def _case(document: Document, number: int, person: Person) -> Case:

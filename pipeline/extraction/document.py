@@ -21,8 +21,6 @@ from pipeline.terminology import Entry, Match, lexicon
 
 Semantic = Literal["drug", "disorder"]
 
-_EXCERPT = 3
-"""A report of so few sentences is an excerpt: it has no case beside which something is literature or history."""
 _SHORTEST_DRUG = 5
 _LOOSE_WORDS = 4
 _LOOSE = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "loose_words.tsv", 1))
@@ -144,7 +142,7 @@ def read(report: Report) -> Document:
         sentence = sentences[index]
         span = (mention.start, mention.end)
         said = told.get(span) or assertion(text, span, sentence.cues, sentence.zone)
-        if len(sentences) > _EXCERPT or said in ("negated", "family"):
+        if len(sentences) > mentions.EXCERPT or said in ("negated", "family"):
             mention.assertion = said
     return Document(
         report=report, folded=drawn.folded, sentences=sentences, mentions=tagged, long_forms=long_forms,

@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data import MAPPINGS, lasting
+from pipeline.data import lasting
 from pipeline.extraction import features
 from pipeline.extraction.features import CLUSTER_PAIRS, PAIRS, REACH
 from pipeline.records import Span
@@ -47,8 +47,7 @@ class Model(NamedTuple):
     """A model file: ``features[rows[i]]``, which are sorted, weighs ``weights[i]`` for ``labels[columns[i]]``.
 
     ``labels`` are ``O``, then ``B-`` of all types, then ``I-`` of all types in the same order; ``transitions`` (labels,
-    labels) are those from the row's to the column's, ``-inf`` where impossible.  ``offsets`` are added to the scores of
-    a type's labels: above 0 more is found, below 0 less.
+    labels) are those from the row's to the column's, ``-inf`` where impossible.
     """
 
     labels: list[str]
@@ -57,10 +56,9 @@ class Model(NamedTuple):
     columns: Ids
     weights: Scores
     transitions: Scores
-    offsets: Mapping[str, float]
 
     @classmethod
-    def read(cls, path: Path, offsets: Mapping[str, float] | None = None) -> Self:
+    def read(cls, path: Path) -> Self:
         """From a file that ``training.train`` wrote."""
         with np.load(path, allow_pickle=False) as data:
             return cls(
@@ -70,7 +68,6 @@ class Model(NamedTuple):
                 data["columns"].astype(np.int64),
                 data["weights"].astype(np.float32),
                 data["transitions"],
-                offsets or {},
             )
 
     def beginning(self, prefix: str) -> Iterator[tuple[int, str]]:
@@ -168,8 +165,6 @@ class Tables:
         self._cluster_pairs = _Pairs("clusters:", CLUSTER_PAIRS, models, self.columns)
         self._triggers = self._by_class("", features.trigger_classes(), models)
         self._names = self._by_class("named-", features.NAMED, models)
-        offsets = [model.offsets.get(label[2:], 0.0) for model in models for label in model.labels]
-        self._triggers[0][:] += np.array(offsets, np.float32)
         self._reset()
 
     def _read_words(self, models: Sequence[Model]) -> None:
@@ -312,7 +307,7 @@ class Tagger:
         self.labels = model.labels
         self.tables = tables
         self._own = slice(first, first + len(model.labels))
-        self._transitions = model.transitions
+        self.transitions = model.transitions
         self._types = len(model.labels) // 2
         self._bounds = _bounds(model.transitions, self._types)
         begins, insides = np.arange(self._types) + 1, np.arange(self._types) + self._types + 1
@@ -344,34 +339,43 @@ class Tagger:
     def decode(self, scores: Sequence[Scores]) -> list[list[str]]:
         """The best label sequence of each sentence: Viterbi over all stretches of undecided tokens at once."""
         paths: list[list[str]] = [["O"] * len(one) for one in scores]
-        sizes = np.array([len(one) for one in scores], np.int64)
-        starts = sizes.cumsum() - sizes
-        size = int(sizes.sum())
-        if not size:
-            return paths
-        flat = np.concatenate(scores)
-        border = np.zeros(size + 1, bool)  # a sentence begins, or the text ends
-        border[starts] = border[size] = True
-        undecided = self._undecided(flat, border)
-        begins = undecided & border[:-1]
-        begins[1:] |= undecided[1:] & ~undecided[:-1]
-        ends = undecided & border[1:]
-        ends[:-1] |= undecided[:-1] & ~undecided[1:]
-        # The tokens around a stretch are "O", or it begins or ends a sentence.
-        flat[begins & ~border[:-1]] += self._transitions[0]
-        flat[begins & border[:-1], self._types + 1 :] = -np.inf
-        flat[ends & ~border[1:]] += self._transitions[:, 0]
-        first = begins.nonzero()[0]
-        places, columns = self._best(flat, first, ends.nonzero()[0] + 1 - first)
-        inside = starts.searchsorted(places, side="right") - 1
+        flat, first, sizes = self.stretches(scores, _MARGIN)
+        places, columns = self._best(flat, first, sizes)
+        starts = np.cumsum([0, *map(len, scores)])[:-1]
+        inside = np.searchsorted(starts, places, side="right") - 1
         for sentence, place, column in zip(
             inside.tolist(), (places - starts[inside]).tolist(), columns.tolist(), strict=True
         ):
             paths[sentence][place] = self.labels[column]
         return paths
 
-    def _undecided(self, flat: Scores, border: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which tokens (rows) can a run of spans cover that gains more than labelling its tokens "O" would?
+    def stretches(self, scores: Sequence[Scores], margin: float) -> tuple[Scores, Ids, Ids]:
+        """The stretches of tokens that no labelling leaves out by more than ``margin`` (log scale).
+
+        Returns the scores of all sentences below each other, and first rows and sizes of the stretches.  The tokens
+        around a stretch are "O", or it begins or ends a sentence: what that adds is in the scores of its edges.
+        """
+        sizes = np.array([len(one) for one in scores], np.int64)
+        starts = (np.cumsum(sizes) - sizes)[sizes > 0]
+        size = int(sizes.sum())
+        if not size:
+            return np.zeros((0, len(self.labels)), np.float32), starts, starts
+        flat = np.concatenate(scores)
+        border = np.zeros(size + 1, bool)  # a sentence begins, or the text ends
+        border[starts] = border[size] = True
+        undecided = self._undecided(flat, border, margin)
+        begins = undecided & border[:-1]
+        begins[1:] |= undecided[1:] & ~undecided[:-1]
+        ends = undecided & border[1:]
+        ends[:-1] |= undecided[:-1] & ~undecided[1:]
+        flat[begins & ~border[:-1]] += self.transitions[0]
+        flat[begins & border[:-1], self._types + 1 :] = -np.inf
+        flat[ends & ~border[1:]] += self.transitions[:, 0]
+        first = np.flatnonzero(begins)
+        return flat, first, np.flatnonzero(ends) + 1 - first
+
+    def _undecided(self, flat: Scores, border: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
+        """Which tokens (rows) can a run of spans cover that loses no more than ``margin`` against "O" for its tokens?
 
         A run that surely loses is on no best path.  The gain of a run is at most that of its first token as a beginning
         plus what each further one adds by the label that suits it best; the best run over a token is the best beginning
@@ -387,7 +391,7 @@ class Tagger:
         best = np.maximum.accumulate((begin + np.where(starts[:, None], 0, enter)).max(axis=1) - reached)
         reached[~border[1:]] += leave
         best += np.maximum.accumulate(reached[::-1])[::-1]
-        found: NDArray[np.bool_] = best > -_MARGIN
+        found: NDArray[np.bool_] = best > -margin
         return found
 
     def _best(self, flat: Scores, first: Ids, sizes: Ids) -> tuple[Ids, Ids]:
@@ -427,8 +431,8 @@ class Tagger:
 
     def gain(self, scores: Scores, columns: NDArray[np.int64]) -> float:
         """By how much (log scale) a labelling of one sentence scores better than one that marks nothing."""
-        own = scores[np.arange(len(columns)), columns].sum() + self._transitions[columns[:-1], columns[1:]].sum()
-        return float(own - scores[:, 0].sum() - self._transitions[0, 0] * (len(columns) - 1))
+        own = scores[np.arange(len(columns)), columns].sum() + self.transitions[columns[:-1], columns[1:]].sum()
+        return float(own - scores[:, 0].sum() - self.transitions[0, 0] * (len(columns) - 1))
 
     def tag(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
         """Labels (``O``, ``B-drug``, ``I-drug`` …) of every token of every sentence."""
@@ -514,15 +518,8 @@ def _shipped_words() -> Words:
 
 @lru_cache(maxsize=1)
 def _shipped() -> dict[str, Tagger]:
-    rows = (MAPPINGS / "tagger" / "offsets.tsv").read_text(encoding="utf-8").splitlines()
-    split = [row.split("\t") for row in rows if row and not row.startswith("#")]
     with lasting():
-        models = {
-            name: Model.read(
-                MODELS / f"{name}.npz", {kind: float(value) for model, kind, value in split if model == name}
-            )
-            for name in ("mentions", "pairs")
-        }
+        models = {name: Model.read(MODELS / f"{name}.npz") for name in ("mentions", "pairs")}
         tables = Tables(list(models.values()), _shipped_words())
         first = np.cumsum([0, *(len(model.labels) for model in models.values())]).tolist()
         return {name: Tagger(model, tables, place) for (name, model), place in zip(models.items(), first, strict=False)}

@@ -62,6 +62,8 @@ _BORDER = re.compile(
 )
 _RELATIVE = re.compile(r"(?:\s?\([^)]{0,30}\))?,? (?:which|that|who)\b")
 _PASSIVE = re.compile(r"\b(?:was|were|been|being|is|are|be)\b[^,;.]{0,25}$", re.IGNORECASE)
+_ING = re.compile(r"ing$")
+_BY = re.compile(r"\s(?:with|after|by|on|upon|following)$", re.IGNORECASE)
 _OF = re.compile(r"\s*(?:of|with|by|,|\()?\s*")
 _TRANSITIVE = re.compile(r"\s+(?:of|in|from|to|the|his|her|their|both|all|any)\b", re.IGNORECASE)
 _SUBORDINATE = re.compile(
@@ -467,6 +469,8 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Mapping[str, int]) 
             despite=despite,
             deliberate=deliberate,
         )
+    if kind == "resolve" and _of_drug(text, sentence, cue):
+        return None
     disorders = _disorders(text, sentence, cue, side)
     drugs = _renewed(text, sentence, cue) if kind in ("recur", "norecur", "tolerated", "repeat") else ()
     underlying = bool(disorders) and all(key in before for key in disorders)
@@ -488,6 +492,16 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Mapping[str, int]) 
     )
     distant = _distant(text, sentence, cue, kind)
     return Event(kind, sentence.index, cue.start, cue.end, drugs, disorders, (), cue.start, underlying, distant=distant)
+
+
+def _of_drug(text: str, sentence: Sentence, cue: Cue) -> bool:
+    """Does a verb that may tell of drugs and of reactions ("was terminated") stand behind a drug here?"""
+    if not any((other.start, other.end) == (cue.start, cue.end) for other in sentence.cued("stop")):
+        return False
+    drugs = [*(one.end for one in sentence.of("drug")), *(one.end for one in sentence.cued("generic"))]
+    signs = [*(one.end for one in sentence.of("disorder")), *(one.end for one in sentence.cued("sign"))]
+    drug, sign = (max((end for end in ends if end <= cue.start), default=-1) for ends in (drugs, signs))
+    return drug > sign and _one_clause(text, drug, cue.start)
 
 
 def _holding(sentence: Sentence, cue: Cue) -> bool:
@@ -592,7 +606,9 @@ def _backward(text: str, sentence: Sentence, cue: Cue, side: str, mentions: Sequ
     """Does the drug of a cue stand before it?"""
     if side in ("before", "after"):
         return side == "before"
-    if _PASSIVE.search(text, max(sentence.start, cue.start - 35), cue.start):
+    if not _ING.search(text, cue.start, cue.end) and _PASSIVE.search(
+        text, max(sentence.start, cue.start - 35), cue.start
+    ):
         return True
     ahead = [one for one in mentions if 0 <= one.start - cue.end <= 40 and _one_clause(text, cue.end, one.start)]
     behind = [one for one in mentions if 0 <= cue.start - one.end <= _NEAR and _one_clause(text, one.end, cue.start)]
@@ -737,7 +753,8 @@ def _ordered(text: str, sentence: Sentence, told: Sequence[Event]) -> list[Event
         if not earlier or _BEFORE.search(text, max(sentence.start, event.start - 50), event.start):
             continue
         last = result[earlier[-1]]
-        lead = text[last.end : event.start]
+        inside = _BY.search(text, last.start, last.end)  # "recovered with"
+        lead = text[inside.start() if inside else last.end : event.start]
         if not (
             _SUBORDINATE.search(lead)
             or _SUBORDINATING.match(text, event.start)
@@ -806,8 +823,12 @@ def _covering(drug: Collection[str]) -> frozenset[str]:
 
 
 def _concerns(event: Event, drug: Collection[str]) -> bool:
-    """Is a drug among those of an event, alone or in a combination product?"""
-    return any(key in drug or any(part in drug for part in key.split("/")) for key in event.drugs)
+    """Is a drug among those of an event, alone, in a combination product or as the only member meant by its class?"""
+    named = {kind for key in event.drugs for kind in drug_groups.classes_of(key)}  # "the statin simvastatin"
+    return any(
+        (key in drug and key not in named) or any(part in drug for part in key.split("/")[1:] + key.split("/")[:1])
+        for key in event.drugs
+    )
 
 
 def _restarts(

@@ -11,7 +11,9 @@ stand in ``mappings/tagger/choice_weights.tsv``.
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from math import exp, log
+from operator import mul
 
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction.features import MARK
@@ -68,7 +70,8 @@ def evidence(
         found["list"] = float("and" in inside or "," in inside)
         found["bracket"] = float(inside.count("(") != inside.count(")"))
     found["initial"] = float(first == 0)
-    found |= {f"ends:{name}": 1.0 for name in _ends(kind, first, last, marks)}
+    for name in sorted(_ends(kind, first, last, marks)):
+        found[f"ends:{name}"] = 1.0
     if kind in ("duration", "time_to_onset"):
         found |= {
             f"time:{name}": 1.0
@@ -134,10 +137,8 @@ def decide(spans: Sequence[Likely], forms: Sequence[str], marks: Sequence[Sequen
     judged: list[Likely] = []
     for span in spans:
         own = weighed[span.kind]
-        score = 0.0
-        for name, value in evidence(span, spans, forms, marks).items():
-            if value and name in own:
-                score += own[name] * value
+        told = evidence(span, spans, forms, marks)
+        score = sum(map(mul, map(own.get, told, repeat(0.0)), told.values()))
         probability = 1 / (1 + exp(-score))
         if probability >= _LEAST[span.kind]:
             judged.append(span._replace(probability=probability))

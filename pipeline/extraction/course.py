@@ -6,7 +6,7 @@ belong here: which drugs are suspects and which disorders are reactions (``candi
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -836,21 +836,24 @@ def _restarts(
 ) -> list[Event]:
     """Re-exposures: told as such, or by what followed the drug after it was stopped or the reaction was over."""
     again = [e for e in happened if e.kind == "restart"]
-    for event in course_of_it:
-        if event.kind in ("recur", "norecur", "tolerated") and set(event.drugs) & set(drug):
-            over = any(e.when < event.when for e in ends)
-            if over or any(e.kind in _BETTER and e.when < event.when for e in course_of_it):
-                again.append(event)
+    ended = min((e.when for e in ends), default=float("inf"))
+    better = min((e.when for e in course_of_it if e.kind in _BETTER), default=float("inf"))
+    again += [
+        event for event in course_of_it
+        if event.kind in ("recur", "norecur", "tolerated") and set(event.drugs) & set(drug)
+        and min(ended, better) < event.when
+    ]  # fmt: skip
     taken = min((e.when for e in happened if e.drugs), default=float("inf"))
-    for event in happened:
-        if event.kind == "start" and event.drugs and any(taken < e.when and e.sentence < event.sentence for e in ends):
-            well = any(e.kind in _BETTER and e.when < event.when for e in course_of_it)
-            back = any(
-                e.kind in ("recur", "norecur") and event.when < e.when and e.sentence == event.sentence
-                for e in course_of_it
-            )
-            if well and back:
-                again.append(event)
+    left = min((e.sentence for e in ends if taken < e.when), default=None)
+    back = defaultdict(list)
+    for event in course_of_it:
+        if event.kind in ("recur", "norecur"):
+            back[event.sentence].append(event.when)
+    again += [
+        event for event in happened
+        if event.kind == "start" and event.drugs and left is not None and left < event.sentence
+        and better < event.when < max(back.get(event.sentence, ()), default=-1.0)
+    ]  # fmt: skip
     return sorted(again, key=lambda e: e.when)
 
 

@@ -162,7 +162,12 @@ def patients(text: str, spans: Sequence[Span] | None = None) -> list[Candidate]:
     """
     low = folded(text)
     told = list(spans) if spans is not None else [(0, len(low))]
-    ages = [a for a in _ages(low) if a.value is not None and not a.group and any(s <= a.start < e for s, e in told)]
+    begins = [begin for begin, _ in told]
+    ages = [
+        a for a in _ages(low)
+        if a.value is not None and not a.group
+        and (at := bisect_right(begins, a.start) - 1) >= 0 and a.start < told[at][1]
+    ]  # fmt: skip
     firm = [a for a in ages if not a.weak]
     found: list[Candidate] = []
     for age in firm or ages[:1]:

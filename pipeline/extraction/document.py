@@ -136,10 +136,12 @@ def read(report: Report) -> Document:
     tagged = mentions.find(text, spans)
     matches = lexicon().find(text)
     _place(text, sentences, starts, tagged, matches, long_forms)
+    told = {one.span: one.assertion for sentence in sentences for one in sentence.found}
     for mention in tagged:
         index = bisect_right(starts, mention.start) - 1
         sentence = sentences[index]
-        said = assertion(text, sentence.span, (mention.start, mention.end), sentence.cues, sentence.zone)
+        span = (mention.start, mention.end)
+        said = told.get(span) or assertion(text, span, sentence.cues, sentence.zone)
         if len(sentences) > mentions.EXCERPT or said in ("negated", "family"):
             mention.assertion = said
     return Document(
@@ -194,7 +196,7 @@ def _place(
     for one in sorted(found, key=lambda one: (one.start, -one.end)):
         one.sentence = bisect_right(starts, one.start) - 1
         sentence = sentences[one.sentence]
-        one.assertion = assertion(text, sentence.span, one.span, sentence.cues, sentence.zone)
+        one.assertion = assertion(text, one.span, sentence.cues, sentence.zone)
         sentence.place(one)
 
 

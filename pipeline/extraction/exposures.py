@@ -6,7 +6,7 @@ a re-exposure brought the reaction back.  Does not belong here: reading amounts,
 """
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -350,8 +350,10 @@ class _Reader:
 
     def durations(self, placed: Sequence[_Placed]) -> None:
         """Give amounts the time they were taken for: it stands with them, or right behind, before the next one."""
-        for sentence in dict.fromkeys(one.sentence.index for one in placed):
-            own = [one for one in placed if one.sentence.index == sentence]
+        by_sentence: dict[int, list[_Placed]] = {}
+        for one in placed:
+            by_sentence.setdefault(one.sentence.index, []).append(one)
+        for own in by_sentence.values():
             spoken = own[0].sentence
             for time in times.find(self.text, spoken.start, spoken.end):
                 target = self._lasting(time, own)
@@ -404,16 +406,15 @@ class _Reader:
     def _followed(self, placed: Sequence[_Placed]) -> None:
         """ "No further lesions occurred during 5 months of follow-up": the regimen told last was taken so long."""
         at = {sentence.index: number for number, sentence in enumerate(self.told)}
+        sentences = [one.sentence.index for one in placed]  # in the order of the text
         for number, one in enumerate(placed):
-            following = [f for f in placed[number + 1 :] if f.drug.id not in one.exposure.with_]
             place = at[one.sentence.index] + 1
-            if (
-                one.exposure.duration
-                or place >= len(self.told)
-                or any(f.sentence.index <= self.told[place].index for f in following)
-            ):
+            if one.exposure.duration or place >= len(self.told):
                 continue
             sentence = self.told[place]
+            until = bisect_right(sentences, sentence.index)
+            if any(f.drug.id not in one.exposure.with_ for f in placed[number + 1 : until]):
+                continue
             if sentence.cued("stop", "switch") or any(
                 self.ids.get(m.key) not in (None, one.drug.id) for m in self.drugs_of(sentence)
             ):

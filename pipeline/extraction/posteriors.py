@@ -80,12 +80,15 @@ class Posteriors:
         while len(rows):
             onward = mass * further[rows[:, None], columns]
             probability = (mass - onward).sum(axis=1)
-            for hit in np.flatnonzero(probability >= self._least).tolist():
-                span = Likely(float(probability[hit]), self._kinds[kinds[hit]], int(first[hit]), int(last[hit]))
-                found[sentence[hit]].append(span)
-            going = onward.sum(axis=1) >= self._least
+            hit = (probability >= self._least).nonzero()[0]
+            for number, *span in zip(
+                *(part[hit].tolist() for part in (sentence, probability, kinds, first, last)), strict=True
+            ):
+                found[number].append(Likely(span[0], self._kinds[span[1]], *span[2:]))
+            going = (onward.sum(axis=1) >= self._least).nonzero()[0]
             rows, kinds, columns, mass, sentence, first, last = (
-                part[going] for part in (following[rows], kinds, columns, onward, sentence, first, last + 1)
+                part.take(going, axis=0)
+                for part in (following[rows], kinds, columns, onward, sentence, first, last + 1)
             )
             further = staying
         for one in found:

@@ -14,10 +14,10 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-servers quick conformance fhir-server bench-extraction lint format types golden train dev dist constraints clean
+.PHONY: help run test test-servers quick conformance fhir-server bench-load bench-extraction lint format types golden train dev dist constraints clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
 
 # A stamp, so that set-up is repeated only when what it installs has changed.
 $(STAMP): pyproject.toml constraints.txt
@@ -48,6 +48,12 @@ endif
 
 fhir-server: $(STAMP)  ## a HAPI FHIR server (FHIR R4 or R5) on PORT (8080), data in memory; needs JDK 17, Maven
 	$(BIN)/python -m tests.integration.fhir_server $(FHIR) $(PORT)
+
+bench-load: $(STAMP)  ## how fast DATASET (the output of the seeds, if none is given) goes into a HAPI FHIR server; needs JDK 17, Maven
+ifeq ($(DATASET),)
+	$(BIN)/case2fhir run seeds --out build/bench-load --no-data-docs
+endif
+	$(BIN)/python -m benchmarks.load $(or $(DATASET),build/bench-load) $(ARGS)
 
 bench-extraction: $(STAMP)  ## how fast reports are read, on texts made of the seeds, or on TEXTS (JSON Lines)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/extraction.py $(TEXTS)

@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from pipeline import sources
 from pipeline.assessment import assess
+from pipeline.batches import extract_report
 from pipeline.extraction import cases, document, segment
 from pipeline.records import Extraction, Report, encode
 from pipeline.sources.sections import find_sections
@@ -33,9 +34,13 @@ SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 _NUMBER = re.compile(r"\d+")
 _FIRST = """
 import time
-from pipeline.batches import extract_report
+from pipeline.assessment import assess
+from pipeline.extraction import extract
 from pipeline.records import Report, encode
-encode(extract_report(Report(report_id="1", text="A 5-year-old girl developed a rash after 10 mg of imatinib.")))
+report = Report(report_id="1", text="A 5-year-old girl developed a rash after 10 mg of imatinib.")
+extraction = extract(report)
+extraction.cases = [assess(case, report, extraction.mentions) for case in extraction.cases]
+encode(extraction)
 print(time.process_time())
 """
 _T = TypeVar("_T")
@@ -113,6 +118,7 @@ def main() -> None:
     wanted = chosen.warm_up + chosen.count
     texts = texts_of(chosen.texts) if chosen.texts else varied_seeds(wanted)
     reports = list(numbered(texts))
+    extract_report(reports[0])
     for report in islice(cycle(reports), chosen.warm_up):
         extract(report, Clock())
     measured = reports[chosen.warm_up : wanted] or reports[:wanted]

@@ -29,6 +29,27 @@ _INPUT = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, t
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 
 
+def _name_vocabularies(_: click.Context, __: click.Parameter, paths: tuple[Path, ...]) -> None:
+    """Leave the vocabularies in the environment, where worker processes find them too."""
+    for path in paths:
+        if not path.exists():
+            raise click.BadParameter(f"{path} does not exist; give the folder of a release, or a list of them (TOML).")
+    if paths:
+        os.environ["CASE2FHIR_VOCABULARIES"] = os.pathsep.join(str(path.resolve()) for path in paths)
+
+
+_VOCABULARIES = click.option(
+    "--vocabularies",
+    multiple=True,
+    expose_value=False,
+    callback=_name_vocabularies,
+    envvar="CASE2FHIR_VOCABULARIES",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="RxNorm, MedDRA, SNOMED CT or OBO release of your own, or a TOML list of several; may be repeated.",
+)
+
+
 class _Failure(click.ClickException):
     """One sentence on standard error, and an exit code."""
 
@@ -91,6 +112,7 @@ def main() -> None:
     show_default=True,
     help="Write Great Expectations' pages to DIR/validation/docs; takes some seconds.",
 )
+@_VOCABULARIES
 @click.option("--fresh", is_flag=True, help="Make everything anew; by default, only what has changed is.")
 @_JSON
 @click.option("--quiet", is_flag=True, help="No progress.")
@@ -136,6 +158,7 @@ def run(inputs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool, log: st
 @main.command(short_help="What is found in each report, as JSON lines.")
 @click.argument("inputs", metavar="[INPUT...|-]", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--workers", type=click.IntRange(min=0), default=1, help="Processes; 0: one per core; 1, the default.")
+@_VOCABULARIES
 def extract(inputs: tuple[Path, ...], workers: int) -> None:
     """Print what is found in each report, one JSON line each, in the order of the input.
 

@@ -119,7 +119,7 @@ class Refused(Record):
 
 
 class Mention(Record):
-    """One surface form in the text; ``text`` equals ``report.text[start:end]``."""
+    """One surface form in the text; ``text`` equals ``report.text[start:end]`` where there is no ``gap``."""
 
     type: MentionType
     text: str
@@ -128,6 +128,11 @@ class Mention(Record):
     assertion: Assertion = "present"
     concept: str | None = None
     """Preferred name of the lexicon concept, where one was recognised."""
+    gap: Span | None = None
+    """What interrupts it and does not belong to it; ``text`` is what stands before and behind, joined by a space.
+
+    The route of "intravenous mannitol infusion" is "intravenous infusion".
+    """
 
 
 class Pair(Record):

@@ -43,7 +43,7 @@ _OF_PLACE = frozenset({
 })  # fmt: skip
 _OF_MODELS = ("tagged", "mostly", "stated", "context")
 _FOLDS = 10
-_PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0)
+_PENALTIES = (1.5, 3.0, 6.0, 12.0, 24.0)
 
 
 def normal(name: str) -> str:
@@ -164,16 +164,15 @@ def train(own: Sequence[Example], name: str) -> tuple[list[tuple[str, float]], M
     x, y = _matrix(own, names), np.array([e.positive for e in own])
     ids = sorted({e.report for e in own})
     fold = np.array([ids.index(e.report) % _FOLDS for e in own])
-    best: tuple[float, float, Matrix] | None = None
+    tried: list[tuple[float, Matrix, Matrix]] = []  # penalty, probabilities, loss by report
     for penalty in _PENALTIES:
         p = np.zeros(len(own))
         for n in range(_FOLDS):
             p[fold == n] = 1 / (1 + np.exp(-x[fold == n] @ fit(x[fold != n], y[fold != n].astype(float), penalty)))
-        loss = -float(np.mean(np.log(np.where(y, p, 1 - p) + 1e-9)))
-        if best is None or loss < best[0]:
-            best = (loss, penalty, p)
-    assert best is not None
-    loss, penalty, p = best
+        loss = -np.log(np.where(y, p, 1 - p) + 1e-9)
+        tried.append((penalty, p, np.bincount([ids.index(e.report) for e in own], loss)))
+    penalty, p, losses = _simplest(tried)
+    loss = float(losses.sum() / len(own))
     curve = {round(float(t), 2): round(_f1(y, p, t), 3) for t in np.arange(0.2, 0.81, 0.1)}
     print(
         f"{name}: {y.sum()} of {len(y)} positive, penalty {penalty}, log loss {loss:.4f}, F1 by threshold {curve}",
@@ -181,6 +180,15 @@ def train(own: Sequence[Example], name: str) -> tuple[list[tuple[str, float]], M
     )
     weights = fit(x, y.astype(float), penalty)
     return [("bias", float(weights[-1])), *zip(names, map(float, weights[:-1]), strict=True)], p
+
+
+def _simplest(tried: Sequence[tuple[float, Matrix, Matrix]]) -> tuple[float, Matrix, Matrix]:
+    """The strongest penalty that is worse than the best by no more than a standard error of the paired difference."""
+    best = min(tried, key=lambda one: float(one[2].sum()))
+    differences = [(one, one[2] - best[2]) for one in tried]
+    return max(
+        (one for one, d in differences if d.mean() <= d.std() / np.sqrt(len(d))), key=lambda one: one[0]
+    )  # fmt: skip
 
 
 def main() -> None:

@@ -6,10 +6,11 @@ nothing else is read.  The same data give the same bytes.
 
 import argparse
 import ctypes
+import random
 import re
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from pipeline.extraction import features, mentions, pairs, tagger
+from pipeline.data import MAPPINGS
+from pipeline.extraction import choice, features, mentions, pairs, tagger
 from training import gold, words
 from training.gold import Example
 
@@ -27,7 +29,8 @@ from training.gold import Example
 CRF = {"c1": 0.05, "c2": 0.6, "max_iterations": 100, "feature.possible_transitions": False}
 PERCEPTRON = {"max_iterations": 10, "feature.possible_transitions": False}
 PERCEPTRONS = 3
-SHARE = 0.03  # by which the mean of the perceptrons counts in the sum; their weights have another scale
+COPIES = 2  # of every sentence where features are dropped
+CHOICE = 1.0  # inverse strength of the L2 penalty of the choice among likely spans
 PENALTY = 0.15  # inverse strength of the L2 penalty of the pair classifier
 LEAST = 2  # candidates that a feature of the pair classifier needs
 SMALLEST = 0.005  # weights below are left out
@@ -48,36 +51,74 @@ def items(examples: Iterable[Example], table: features.WordTable) -> list[list[l
     return found
 
 
-def fit(sequences: Sequence[list[list[str]]], labels: Sequence[list[str]], path: Path) -> None:
+class Estimate(NamedTuple):
+    """One model of a sum: CRFsuite's algorithm, its parameters, by which share its weights count.
+
+    With ``dropout`` the model sees every sentence in ``COPIES`` with another such share of its features left out each
+    time, so that it leans on none of them alone.
+    """
+
+    algorithm: str
+    parameters: Mapping[str, Any]
+    share: float
+    seed: int = 0
+    dropout: float = 0.0
+
+
+def perceptrons(share: float) -> list[Estimate]:
+    """Averaged structured perceptrons (Collins 2002) that see the sentences in different orders.
+
+    Their weights are of another scale than those of a random field.
+    """
+    return [Estimate("ap", PERCEPTRON, share / PERCEPTRONS, seed) for seed in range(1, PERCEPTRONS + 1)]
+
+
+MENTIONS = [
+    Estimate("lbfgs", CRF, 0.5),
+    Estimate("lbfgs", CRF | {"c1": COPIES * CRF["c1"], "c2": COPIES * CRF["c2"]}, 0.5, seed=1, dropout=0.3),
+    *perceptrons(0.015),
+]
+PAIRS = [Estimate("lbfgs", CRF, 1.0), *perceptrons(0.03)]
+
+
+def fit(
+    sequences: Sequence[list[list[str]]], labels: Sequence[list[str]], estimates: Iterable[Estimate], path: Path
+) -> None:
     """Estimate a model and write it as a table (``Tagger`` reads it).
 
-    The model is a sum of weights: of a conditional random field, and of averaged structured perceptrons (Collins 2002)
-    that saw the sentences in different orders.  Both are linear in the same features, so the sum costs no time.
+    The model is a sum of weights of several estimates.  All are linear in the same features: the sum costs no time.
     """
     taken = [pycrfsuite.ItemSequence(sequence) for sequence in sequences]
     states: defaultdict[tuple[str, str], float] = defaultdict(float)
     moves: defaultdict[tuple[str, str], float] = defaultdict(float)
-    estimates: list[tuple[str, Mapping[str, Any], int, float]] = [("lbfgs", CRF, 0, 1.0)]
-    estimates += [("ap", PERCEPTRON, seed, SHARE / PERCEPTRONS) for seed in range(1, PERCEPTRONS + 1)]
-    for algorithm, parameters, seed, share in estimates:
-        info = estimate(taken, labels, algorithm, parameters, seed)
+    for one in estimates:
+        if one.dropout:
+            chance = random.Random(one.seed)  # noqa: S311
+            thinned = [thin(sequence, one.dropout, chance) for _ in range(COPIES) for sequence in sequences]
+            info = estimate(thinned, [*labels] * COPIES, one)
+        else:
+            info = estimate(taken, labels, one)
         for key, weight in info.state_features.items():
-            states[key] += share * weight
+            states[key] += one.share * weight
         for key, weight in info.transitions.items():
-            moves[key] += share * weight
+            moves[key] += one.share * weight
     write(states, moves, path)
 
 
+def thin(sequence: list[list[str]], dropout: float, chance: random.Random) -> "pycrfsuite.ItemSequence":
+    """A sentence with some features left out and the others counting for them."""
+    value = 1 / (1 - dropout)
+    return pycrfsuite.ItemSequence(
+        [{name: value for name in token if chance.random() >= dropout} for token in sequence]
+    )
+
+
 def estimate(
-    sequences: Sequence["pycrfsuite.ItemSequence"],
-    labels: Sequence[list[str]],
-    algorithm: str,
-    parameters: Mapping[str, Any],
-    seed: int,
+    sequences: Sequence["pycrfsuite.ItemSequence"], labels: Sequence[list[str]], one: Estimate
 ) -> "pycrfsuite._dumpparser.ParsedDump":
     """The weights that one of CRFsuite's algorithms finds."""
-    ctypes.CDLL(None).srand(seed)  # CRFsuite shuffles sentences by the C library's generator
-    trainer = pycrfsuite.Trainer(algorithm, parameters, verbose=False)
+    ctypes.CDLL(None).srand(one.seed)  # CRFsuite shuffles sentences by the C library's generator
+    trainer = pycrfsuite.Trainer(one.algorithm, one.parameters, verbose=False)
     for sequence, marks in zip(sequences, labels, strict=True):
         trainer.append(sequence, marks)
     with tempfile.TemporaryDirectory() as folder:
@@ -117,9 +158,54 @@ def write(states: Mapping[tuple[str, str], float], moves: Mapping[tuple[str, str
 
 
 def train_mentions(data: Path, out: Path, table: features.WordTable) -> None:
-    """The tagger of mentions, from PHEE."""
+    """The tagger of mentions, from PHEE, and the weights of the choice among its likely spans.
+
+    The choice sees the tagger's own errors: each fifth is read by a model of the other four.
+    """
     examples = list(gold.phee(data / "phee/train.jsonl"))
-    fit(items(examples, table), [example.labels for example in examples], out / "mentions.npz")
+    own = items(examples, table)
+    fit(own, [example.labels for example in examples], MENTIONS, out / "mentions.npz")
+    evidence: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
+    right: defaultdict[str, list[bool]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        for fold in range(FOLDS):
+            kept = [number for number, example in enumerate(examples) if example.fold(FOLDS) != fold]
+            path = Path(folder) / f"{fold}.npz"
+            fit([own[number] for number in kept], [examples[number].labels for number in kept], MENTIONS, path)
+            model = tagger.Tagger.read(path, table)
+            for example in examples:
+                if example.fold(FOLDS) == fold:
+                    for kind, found, stated in likely(example, model):
+                        evidence[kind].append(found)
+                        right[kind].append(stated)
+    lines = [CHOICE_HEAD]
+    for kind in sorted(evidence):
+        counts = Counter(name for found in evidence[kind] for name, value in found.items() if value)
+        names = sorted(name for name, count in counts.items() if count >= LEAST)
+        matrix = np.array([[found.get(name, 0.0) for name in names] for found in evidence[kind]])
+        weights = regression(CHOICE).fit(matrix, right[kind]).coef_[0]
+        lines += [f"{kind}\t{name}\t{weight:.3f}\n" for name, weight in zip(names, weights, strict=True)]
+    (MAPPINGS / "tagger" / "choice_weights.tsv").write_text("".join(lines), encoding="utf-8")
+
+
+CHOICE_HEAD = """\
+# Weights by which is decided whether a likely span is a mention (pipeline/extraction/choice.py says what they weigh).
+# Grammar: type <TAB> evidence <TAB> weight, in log odds.
+# Source: logistic regressions on the training sentences of PHEE; written by `python -m training.train`, not by hand.
+"""
+
+
+def likely(example: Example, model: tagger.Tagger) -> Iterator[tuple[str, dict[str, float], bool]]:
+    """The likely spans of a sentence under a model that has not seen it: type, evidence, whether annotated."""
+    if not example.tokens:
+        return
+    marks = mentions.marks(example.text, [example.tokens])
+    forms = example.forms
+    (spans,) = choice.posteriors(model).spans(model.scores([forms], marks))
+    wanted = {(mention["type"], normalise(mention["text"])) for mention in example.row["mentions"]}
+    for one in spans:
+        text = normalise(example.text[example.tokens[one.first][0] : example.tokens[one.last][1]])
+        yield one.kind, choice.evidence(one, spans, forms, marks[0]), (one.kind, text) in wanted
 
 
 def train_pairs(data: Path, out: Path, table: features.WordTable) -> None:
@@ -130,13 +216,13 @@ def train_pairs(data: Path, out: Path, table: features.WordTable) -> None:
     examples = list(gold.ade(data / "ade/train.jsonl"))
     stating = [example for example in examples if example.row["pairs"]]
     own = items(stating, table)
-    fit(own, [example.labels for example in stating], out / "pairs.npz")
+    fit(own, [example.labels for example in stating], PAIRS, out / "pairs.npz")
     found: list[Instance] = []
     with tempfile.TemporaryDirectory() as folder:
         for fold in range(FOLDS):
             kept = [number for number, example in enumerate(stating) if example.fold(FOLDS) != fold]
             path = Path(folder) / f"{fold}.npz"
-            fit([own[number] for number in kept], [stating[number].labels for number in kept], path)
+            fit([own[number] for number in kept], [stating[number].labels for number in kept], PAIRS, path)
             model = tagger.Tagger.read(path, table)
             found += instances([example for example in examples if example.fold(FOLDS) == fold], model, fold)
     names, weights, threshold = classifier(examples, found)
@@ -202,7 +288,7 @@ def classifier(examples: Sequence[Example], found: Sequence[Instance]) -> tuple[
     probability = np.zeros(len(found))
     for fold in range(FOLDS):
         inside = folds == fold
-        model = regression().fit(matrix[~inside], stated[~inside])
+        model = regression(PENALTY).fit(matrix[~inside], stated[~inside])
         probability[inside] = model.predict_proba(matrix[inside])[:, 1]
     wanted = {example.id: pair_names(example) for example in examples}
     total = sum(map(len, wanted.values()))
@@ -218,14 +304,14 @@ def classifier(examples: Sequence[Example], found: Sequence[Instance]) -> tuple[
         false = sum(not wanted[id] for id in have) / negatives
         print(f"pairs, cross-validated: threshold {threshold:.2f} F1 {f1:.3f} negatives with a false pair {false:.3f}")
         best = max(best, (f1, float(round(threshold, 2))))
-    weights: NDArray[np.float64] = regression().fit(matrix, stated).coef_[0]
+    weights: NDArray[np.float64] = regression(PENALTY).fit(matrix, stated).coef_[0]
     kept = [number for number, weight in enumerate(weights) if abs(weight) >= SMALLEST]
     return [names[number] for number in kept], weights[kept], best[1]
 
 
-def regression() -> LogisticRegression:
-    """The classifier of pairs before it is fitted; the intercept is a feature (``bias``)."""
-    return LogisticRegression(C=PENALTY, solver="liblinear", max_iter=500, fit_intercept=False, random_state=0)
+def regression(penalty: float) -> LogisticRegression:
+    """A regression before it is fitted; ``penalty`` is its inverse strength, the intercept a feature (``bias``)."""
+    return LogisticRegression(C=penalty, solver="liblinear", max_iter=500, fit_intercept=False, random_state=0)
 
 
 def main() -> None:

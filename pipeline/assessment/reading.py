@@ -5,15 +5,15 @@ Belongs here: finding cue phrases and names by sentence.  Does not belong here: 
 """
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
 
 from pipeline import data
 from pipeline.data import MAPPINGS
-from pipeline.extraction import cues, segment
+from pipeline.extraction import cues
 from pipeline.extraction.cues import Cue
-from pipeline.extraction.zones import Zone, zones
+from pipeline.extraction.outline import outline
+from pipeline.extraction.zones import Zone
 from pipeline.records import Drug, Mention, Reaction, Report, Span
 
 FOLDER = MAPPINGS / "assessment"
@@ -32,30 +32,19 @@ class Reading:
     def __init__(self, report: Report, mentions: Sequence[Mention] = ()) -> None:
         self.report = report
         self.mentions = mentions
-        self.low = cues.fold(report.text)
-        self.sentences = segment.sentences(report.text)
-        self._starts = [start for start, _ in self.sentences]
+        self._outline = outline(report)
+        self.low = self._outline.folded
+        self.sentences = self._outline.spans
+        self.zones: list[Zone] = self._outline.zones
+        """Part of the discourse of each sentence."""
         self._cues: dict[str, list[list[Cue]]] = {}
         self._named: dict[frozenset[str], list[list[Span]]] = {}
-
-    @cached_property
-    def zones(self) -> list[Zone]:
-        """Part of the discourse of each sentence."""
-        return zones(self.report.text, self.sentences, self.report.sections, self._by_sentence("extraction/cues"))
 
     def cues(self, name: str) -> list[list[Cue]]:
         """Cues of ``mappings/assessment/<name>.tsv``, by sentence."""
         if name not in self._cues:
-            self._cues[name] = self._by_sentence(f"assessment/{name}")
+            self._cues[name] = self._outline.by_sentence(cues.find(self.low, f"assessment/{name}"))
         return self._cues[name]
-
-    def _by_sentence(self, name: str) -> list[list[Cue]]:
-        grouped: list[list[Cue]] = [[] for _ in self.sentences]
-        for cue in cues.find(self.low, name):
-            index = self.sentence_at(cue.start)
-            if index is not None and cue.end <= self.sentences[index][1]:
-                grouped[index].append(cue)
-        return grouped
 
     @cached_property
     def questions(self) -> dict[str, list[tuple[int, Cue]]]:
@@ -68,8 +57,7 @@ class Reading:
 
     def sentence_at(self, offset: int) -> int | None:
         """Index of the sentence that holds an offset."""
-        index = bisect_right(self._starts, offset) - 1
-        return index if index >= 0 and offset < self.sentences[index][1] else None
+        return self._outline.sentence_at(offset)
 
     def naming(self, names: Iterable[str]) -> list[list[Span]]:
         """Places of any of the names, as whole words or plurals, by sentence; the list is shared, not to be changed."""

@@ -6,9 +6,14 @@ patterns) → ``document`` (all of it put together) → ``relations``, ``course`
 belong here: causality scores (``pipeline.assessment``).
 """
 
+from functools import cache
+
+from pipeline.data import lasting
 from pipeline.records import Extraction, Report
 
 __all__ = ["extract"]
+
+_EXAMPLE = "A 5-year-old girl developed a rash after 10 mg of imatinib."
 
 
 def extract(report: Report) -> Extraction:
@@ -16,6 +21,18 @@ def extract(report: Report) -> Extraction:
 
     Linear in the length of the text.  Raises nothing of its own.
     """
+    _load()
+    return _extract(report)
+
+
+@cache
+def _load() -> None:
+    """Read one sentence, which loads all that reading needs, once and for as long as the process lives."""
+    with lasting():
+        _extract(Report(report_id="", text=_EXAMPLE))
+
+
+def _extract(report: Report) -> Extraction:
     from pipeline.extraction import cases, document
 
     read = document.read(report)

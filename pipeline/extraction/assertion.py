@@ -23,24 +23,22 @@ _WINDOW = 250  # no less than the reach and the longest cue together
 _start = attrgetter("start")
 
 
-def assertion(text: str, sentence: Span, span: Span, cues: Sequence[Cue], zone: Zone) -> Assertion:
+def assertion(text: str, span: Span, cues: Sequence[Cue], zone: Zone) -> Assertion:
     """The assertion of the mention at ``span``; ``cues`` are those of its sentence."""
     near = cues[bisect_left(cues, span[0] - _WINDOW, key=_start) : bisect_right(cues, span[1] + _REACH, key=_start)]
-    governed = {cue.kind.partition(":")[0] for cue in near if _governs(text, sentence, span, cue, near)}
-    for kind in _ORDER:
-        if kind in governed:
-            return kind
-    return "literature" if zone in ("literature", "general") else "present"
+    governed = {
+        family for cue in near if (family := cue.kind.partition(":")[0]) in _ORDER and _governs(text, span, cue, near)
+    }
+    if not governed:
+        return "literature" if zone in ("literature", "general") else "present"
+    return next(kind for kind in _ORDER if kind in governed)
 
 
-def _governs(text: str, sentence: Span, span: Span, cue: Cue, cues: Sequence[Cue]) -> bool:
-    family, _, scope = cue.kind.partition(":")
-    if family not in _ORDER:
-        return False
+def _governs(text: str, span: Span, cue: Cue, cues: Sequence[Cue]) -> bool:
     if any(other.kind == "pseudo" and other.start <= cue.start and cue.end <= other.end for other in cues):
         return False
     start, end = span
-    if scope == "forward":
+    if cue.kind.endswith(":forward"):
         return cue.end <= start and _open(text, cue.end, start, cues)
     return end <= cue.start and _open(text, end, cue.start, cues)
 

@@ -6,26 +6,27 @@ features and score.  Does not belong here: building the case from the chosen con
 """
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import pairwise
+from itertools import accumulate, pairwise, repeat
+from operator import mul
 
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import contexts, drug_groups
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
-from pipeline.extraction.relations import Link, links
+from pipeline.extraction.relations import Link, LinkKind, links
 from pipeline.extraction.signs import explains
+from pipeline.extraction.weights import weights
 from pipeline.records import Span
 from pipeline.terminology import Entry, lexicon
 
 WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
 PRIORS = MAPPINGS / "extraction" / "concept_priors.tsv"
-_PRIOR_STRENGTH = 4.0
-"""How many sentences the average of all concepts counts for beside a concept's own."""
+_WEIGHTS = weights("candidates")
 JUDGED = frozenset({"cleared", "mesh"})
 """Features whose weight is judged, not fitted."""
 PARTNER_FEATURES = frozenset(
@@ -41,10 +42,11 @@ PARTNER_FEATURES = frozenset(
     }
 )
 CAUSAL = frozenset({"stated", "induced", "cause"})
-_LINKS = ("stated", "induced", "cause", "weak", "temporal", "loose", "indication")
+_LINKS: tuple[LinkKind, ...] = ("stated", "induced", "cause", "weak", "temporal", "loose", "indication")
+_LINK_FEATURES = {kind: f"{kind} link" for kind in _LINKS}
+_LABELS = [(label, f"tagged {label}", f"mostly {label}") for label in ("reaction", "indication", "condition")]
+_PARTNERS = {kind: f"likely partner by {kind}" for kind in ("stated", "induced", "cause", "weak", "temporal")}
 _SEMANTICS: tuple[Semantic, ...] = ("drug", "disorder")
-_CLEARED = -6.0  # log odds; judged, not fitted: hardly a training report clears a drug
-_CONTEXT_SCALE = 4.0  # brings log odds to the size of the other features, which the penalty of the fit expects
 _CLOSE = 40  # code points between a drug and the words that clear it
 _TURNS = frozenset({"improve", "resolve", "stop", "reduce", "onset", "persist", "worsen", "recur", "fatal", "restart"})
 _OWN_ZONES = frozenset({"case", "summary"})
@@ -100,11 +102,12 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
             by_key[name].append(event)
     size = max(1, len(document.text))
     indexed = _mesh(document)
+    turns = _Turns(story)
     about = _report_features(document, sentences, story, everything)
     for candidate in everything:
         features = _shared_features(candidate, zones, first_sentence, size)
         if candidate.semantic == "drug":
-            features |= _drug_features(candidate, by_key[candidate.key], story, by_index, first_onset)
+            features |= _drug_features(candidate, by_key[candidate.key], turns, by_index, first_onset)
         else:
             features |= _disorder_features(candidate, by_key[candidate.key], story, by_index, first_drug)
         candidate.features = features | about
@@ -117,8 +120,9 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
     _weigh_contexts(document, sentences, everything)
     _compare(everything)
     for candidate in everything:
-        candidate.features["sentences"] = log_odds(f"{candidate.semantic} sentences", candidate.features)
-        candidate.score = score(f"{candidate.semantic} first look", candidate.features)
+        told = {name: value for name, value in candidate.features.items() if value}
+        candidate.features["sentences"] = told["sentences"] = log_odds(f"{candidate.semantic} sentences", told)
+        candidate.score = score(f"{candidate.semantic} first look", told)
     add_partners(everything, [candidate.score for candidate in everything])
     for candidate in everything:
         candidate.score = score(candidate.semantic, candidate.features)
@@ -184,11 +188,9 @@ def _report_features(
 
 def _no_adverse(sentence: Sentence) -> bool:
     """Does a sentence say that there were no adverse effects?"""
-    return any(
-        adverse.kind == "adverse" and negated.kind == "negated:forward" and 0 <= adverse.start - negated.end <= 20
-        for negated in sentence.cues
-        for adverse in sentence.cues
-    )
+    adverse = [cue.start for cue in sentence.cued("adverse") if cue.kind == "adverse"]
+    denials = [cue.end for cue in sentence.cued("negated") if cue.kind == "negated:forward"] if adverse else []
+    return any(bisect_left(adverse, end) < bisect_right(adverse, end + 20) for end in denials)
 
 
 def _explain(everything: Sequence[Candidate]) -> None:
@@ -212,7 +214,8 @@ def _uses(everything: Sequence[Candidate]) -> None:
         c.features["usual indication"] = 0.0
     for drug in everything:
         if drug.semantic == "drug" and not drug.features["only literature"]:
-            treated = [c for c in disorders if drug_groups.treats(drug.key, c.entry)]
+            known = drug_groups.uses(drug.key)
+            treated = [c for c in disorders if known and drug_groups.treats(drug.key, c.entry)]
             drug.features["usual indication told"] = float(bool(treated))
             rescue = drug_groups.rescues(drug.key)
             drug.features["against reactions"] = 1.0 if rescue else 0.0
@@ -227,7 +230,7 @@ def _weigh_contexts(document: Document, sentences: Sequence[Sentence], everythin
     for sentence in sentences:
         if sentence.zone in _OWN_ZONES:
             for mention, value in contexts.odds(document, sentence):
-                odds[mention.semantic, mention.key].append(value / _CONTEXT_SCALE)
+                odds[mention.semantic, mention.key].append(value / _WEIGHTS["context scale"])
     for semantic in _SEMANTICS:
         own = [(c, odds[semantic, c.key]) for c in everything if (semantic, c.key) in odds]
         best = max((max(values) for _, values in own), default=0.0)
@@ -253,8 +256,9 @@ def _compare(everything: Sequence[Candidate]) -> None:
             "count",
         ):
             most = max((c.features[name] for c in own), default=0.0)
+            feature = f"most {name}"
             for c in own:
-                c.features[f"most {name}"] = float(most > 0 and c.features[name] == most)
+                c.features[feature] = float(most > 0 and c.features[name] == most)
         for c in own:
             c.features["the only one"] = float(len(own) == 1)
             c.features["first told"] = float(c is own[0])
@@ -263,39 +267,35 @@ def _compare(everything: Sequence[Candidate]) -> None:
 def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> None:
     """Features that tell how likely the concepts are that a concept is tied to, by a first look at each."""
     likely = {(c.semantic, c.key): value for c, value in zip(everything, scores, strict=True)}
-    for c in everything:
+    ranked = {
+        semantic: [*sorted((value for (kind, _), value in likely.items() if kind == semantic), reverse=True), 0.0, 0.0]
+        for semantic in _SEMANTICS
+    }
+    for c, value in zip(everything, scores, strict=True):
         c.features["likely list mate"] = max((likely.get((c.semantic, key), 0.0) for key in c.mates), default=0.0)
-        for kind in ("stated", "induced", "cause", "weak", "temporal"):
+        for kind, name in _PARTNERS.items():
             tied = [
                 likely["disorder", x.disorder.key] if c.semantic == "drug" else likely["drug", x.drug.key]
                 for x in c.links
                 if x.kind == kind
             ]
-            c.features[f"likely partner by {kind}"] = max(tied, default=0.0)
-        rivals = [
-            value
-            for other, value in zip(everything, scores, strict=True)
-            if other.semantic == c.semantic and other is not c
-        ]
-        c.features["best rival"] = max(rivals, default=0.0)
-        partners = [value for other, value in zip(everything, scores, strict=True) if other.semantic != c.semantic]
-        c.features["best partner"] = max(partners, default=0.0)
+            c.features[name] = max(tied, default=0.0)
+        best, second = ranked[c.semantic][:2]
+        c.features["best rival"] = second if value == best else best
+        c.features["best partner"] = ranked["disorder" if c.semantic == "drug" else "drug"][0]
 
 
 def score(model: str, features: dict[str, float]) -> float:
     """The probability that a drug is a suspect, or a disorder a reaction."""
-    total = features.get("mesh", 0.0) + _CLEARED * features.get("cleared", 0.0) + log_odds(model, features)
+    total = features.get("mesh", 0.0) + _WEIGHTS["cleared"] * features.get("cleared", 0.0) + log_odds(model, features)
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
 
 def log_odds(model: str, features: Mapping[str, float]) -> float:
     """The weighted sum of features by one of the fitted models."""
     weights = fitted_weights().get(model, {})
-    total = weights.get("bias", 0.0)
-    for name, value in features.items():
-        if value and name in weights:
-            total += weights[name] * value
-    return total
+    worth = map(weights.get, features, repeat(0.0))
+    return sum(map(mul, worth, features.values()), weights.get("bias", 0.0))
 
 
 @cache
@@ -307,7 +307,7 @@ def _priors() -> dict[tuple[str, str], float]:
         counts = {name: (int(k), int(n)) for kind, name, k, n in counted if kind == semantic}
         mean = sum(k for k, _ in counts.values()) / sum(n for _, n in counts.values())
         for name, (k, n) in counts.items():
-            share = (k + _PRIOR_STRENGTH * mean) / (n + _PRIOR_STRENGTH)
+            share = (k + _WEIGHTS["prior strength"] * mean) / (n + _WEIGHTS["prior strength"])
             odds[semantic, name] = math.log(share / (1 - share)) - math.log(mean / (1 - mean))
     return odds
 
@@ -322,53 +322,79 @@ def fitted_weights() -> dict[str, dict[str, float]]:
 
 
 def _capped(values: Iterable[object], most: int = 2) -> float:
-    return float(min(most, sum(1 for value in values if value)))
+    return _most(sum(1 for value in values if value), most)
+
+
+def _most(count: int, most: int = 2) -> float:
+    return float(min(most, count))
 
 
 def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[int], size: int) -> dict[str, float]:
     """Features that drugs and disorders share."""
     mentions = candidate.mentions
-    own_links = [x for x in candidate.links if zones[x.drug.sentence] in _OWN_ZONES]
+    count = len(mentions)
+    told = [zones[m.sentence] for m in mentions]
+    assertions = [m.assertion for m in mentions]
+    labels = [m.label for m in mentions]
+    own_links = [x.kind for x in candidate.links if zones[x.drug.sentence] in _OWN_ZONES]
     features = {
-        "count": min(6, len(mentions)) / 6,
-        "in case": _capped(zones[m.sentence] == "case" for m in mentions),
-        "in summary": _capped(zones[m.sentence] == "summary" for m in mentions),
-        "only literature": float(all(zones[m.sentence] not in _OWN_ZONES for m in mentions)),
+        "count": min(6, count) / 6,
+        "in case": _most(told.count("case")),
+        "in summary": _most(told.count("summary")),
+        "only literature": float(_OWN_ZONES.isdisjoint(told)),
         "in first sentence": float(any(m.sentence in first for m in mentions)),
         "cause link in literature": _capped(
             x.kind in CAUSAL and zones[x.drug.sentence] not in _OWN_ZONES for x in candidate.links
         ),
-        "negated": sum(m.assertion == "negated" for m in mentions) / len(mentions),
-        "hypothetical": sum(m.assertion == "hypothetical" for m in mentions) / len(mentions),
-        "possible": sum(m.assertion == "possible" for m in mentions) / len(mentions),
-        "historical": sum(m.assertion == "historical" for m in mentions) / len(mentions),
-        "family": float(any(m.assertion == "family" for m in mentions)),
+        "negated": assertions.count("negated") / count,
+        "hypothetical": assertions.count("hypothetical") / count,
+        "possible": assertions.count("possible") / count,
+        "historical": assertions.count("historical") / count,
+        "family": float("family" in assertions),
         "place": mentions[0].start / size,
         "prior": _priors().get((candidate.semantic, candidate.key), 0.0),
         "unknown to lexicon": float(candidate.entry is None),
     }  # fmt: skip
-    features |= {f"{kind} link": _capped(x.kind == kind for x in own_links) for kind in _LINKS}
-    for label in ("reaction", "indication", "condition"):
-        features[f"tagged {label}"] = _capped(m.label == label for m in mentions)
-        features[f"mostly {label}"] = sum(m.label == label for m in mentions) / len(mentions)
+    for kind, name in _LINK_FEATURES.items():
+        features[name] = _most(own_links.count(kind))
+    for label, tagged, mostly in _LABELS:
+        features[tagged] = _most(labels.count(label))
+        features[mostly] = labels.count(label) / count
     return features
 
 
 def _near(sentences: Mapping[int, Sentence], mentions: Iterable[Found], *kinds: str, reach: int = 60) -> float:
     """How many mentions have a cue of a kind close before or after them."""
+    families = {kind.partition(":")[0] for kind in kinds}
     return _capped(
         any(
             cue.kind in kinds and -reach <= m.start - cue.end and cue.start - m.end <= reach
-            for cue in sentences[m.sentence].cues
+            for cue in sentences[m.sentence].cued(*families)
         )
         for m in mentions
     )
 
 
+class _Turns:
+    """The turns of a story: what is found is found by halving, because there may be as many as drugs are named."""
+
+    def __init__(self, story: Sequence[Event]) -> None:
+        self._turns = [event for event in story if event.kind in _TURNS]
+        self._reached = list(accumulate((event.start for event in self._turns), max))
+
+    def bring_relief(self, start: Event) -> bool:
+        """Is the next thing that the story tells after the drug was given an improvement?"""
+        at = bisect_right(self._reached, start.end)
+        if at == len(self._turns):
+            return False
+        turn = self._turns[at]
+        return turn.kind in ("improve", "resolve") and turn.sentence <= start.sentence + 1
+
+
 def _drug_features(
     candidate: Candidate,
     happened: Sequence[Event],
-    story: Sequence[Event],
+    turns: _Turns,
     sentences: Mapping[int, Sentence],
     first_onset: int,
 ) -> dict[str, float]:
@@ -392,7 +418,7 @@ def _drug_features(
     }
     features |= {
         "suspect cue": _near(sentences, own, "suspect:before", "suspect:any"),
-        "relieves": _capped(e.kind in ("start", "ongoing") and _relief(story, e) for e in happened),
+        "relieves": _capped(e.kind in ("start", "ongoing") and turns.bring_relief(e) for e in happened),
         "first after onset": float(bool(own) and own[0].start > first_onset),
         "treatment of": _capped(m.start and _after_improvement(sentences[m.sentence], m) for m in own),
         "with improvement": _near(sentences, own, "improve:any", "resolve:any", reach=90),
@@ -413,19 +439,11 @@ def _cleared(mentions: Sequence[Found], sentences: Mapping[int, Sentence]) -> bo
     return False
 
 
-def _relief(story: Sequence[Event], start: Event) -> bool:
-    """Is the next thing that the story tells after the drug was given an improvement?"""
-    for event in story:
-        if event.start > start.end and event.kind in _TURNS:
-            return event.kind in ("improve", "resolve") and event.sentence <= start.sentence + 1
-    return False
-
-
 def _after_improvement(sentence: Sentence, mention: Found) -> bool:
     """ "responded to X", "improved with X", "resolved after X": X treats."""
     return any(
         cue.kind in ("improve:any", "resolve:any", "resolve:before") and 0 <= mention.start - cue.end <= 45
-        for cue in sentence.cues
+        for cue in sentence.cued("improve", "resolve")
     ) and not sentence.cued("stop", "reduce")
 
 
@@ -439,10 +457,8 @@ def aggravated(sentence: Sentence, mention: Found) -> bool:
 
 def _turn_before(story: Sequence[Event], event: Event) -> str | None:
     """The last thing that happened to a drug before an event."""
-    before = [
-        e.kind for e in story if e.start < event.start and e.kind in ("start", "ongoing", "stop", "reduce", "switch")
-    ]
-    return before[-1] if before else None
+    turns = ("start", "ongoing", "stop", "reduce", "switch")
+    return next((e.kind for e in reversed(story) if e.kind in turns and e.start < event.start), None)
 
 
 def _disorder_features(

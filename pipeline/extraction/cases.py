@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from pipeline.extraction import conditions, course, drug_groups, exposures, investigations, onset, people, roles
+from pipeline.extraction import conditions, course, drug_groups, exposures, investigations, onset, people, roles, tables
 from pipeline.extraction.candidates import Candidate, aggravated, candidates
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Sentence, bare
@@ -17,6 +17,7 @@ from pipeline.extraction.groups import evidence as spans
 from pipeline.extraction.groups import name as naming
 from pipeline.extraction.people import Person
 from pipeline.extraction.signs import explains
+from pipeline.extraction.weights import weights
 from pipeline.records import (
     Assessment,
     Case,
@@ -27,36 +28,22 @@ from pipeline.records import (
     Span,
 )  # fmt: skip
 
-# Probabilities from which a concept counts; chosen by cross-validation on the training reports.
-SUSPECT = 0.3
-REACTION = 0.4
-SECOND = 0.7
-"""For a second suspect or reaction beside a better one."""
-SIGN = 0.1
-"""For a sign that a chosen diagnosis explains."""
-OWN_COURSE = 0.3
-"""For a diagnosis of which the text tells a course of its own."""
-CERTAIN = 0.85
-"""For a reaction in a report that says there were no adverse effects."""
-OTHER = 0.7
-ICD = "http://hl7.org/fhir/sid/icd-10-cm"
-UNSPECIFIC = "RZ"
-SECOND_DRUG = 0.6
-BOTH = 0.14
-"""For the best drug times the best disorder, without which the report tells of no adverse reaction."""
-CLEARED = 0.2
-"""The same in a report that clears a drug."""
-MATE = 0.4
-"""For a drug that stands in a list with the best suspect."""
-
+LEAST = weights("cases")
+"""Probabilities from which a concept counts."""
+_ICD = "http://hl7.org/fhir/sid/icd-10-cm"
+_UNSPECIFIC = frozenset("RZ")
+"""Chapters of ICD-10-CM of symptoms and of other reasons: they tell no two diagnoses apart."""
 _BREAKS = re.compile(r"[-/]")
 
 
 def assemble(document: Document) -> list[Case]:
     """The cases of a report, in the order in which the text introduces the patients; none where nothing is told."""
+    listed = tables.find(document)
+    document = tables.without(document, listed)
     persons = people.find(document)
     cases = [_case(document, number, person) for number, person in enumerate(persons, 1)]
-    return [case for case in cases if case.drugs or case.reactions or case.patient.age or case.patient.sex]
+    told = [case for case in cases if case.drugs or case.reactions or case.patient.age or case.patient.sex]
+    return tables.join(document, told, listed)
 
 
 def _case(document: Document, number: int, person: Person) -> Case:
@@ -64,8 +51,9 @@ def _case(document: Document, number: int, person: Person) -> Case:
     told = [s for s in sentences if s.zone in TOLD]
     story = course.events(document, told)
     everything = candidates(document, [s for s in sentences if s.zone != "apart"], story)
-    drugs = _unite([c for c in everything if c.semantic == "drug"])
-    disorders = _unite([c for c in everything if c.semantic == "disorder"])
+    own = [c for c in everything if not c.features["only literature"]]
+    drugs = _unite([c for c in own if c.semantic == "drug"])
+    disorders = _unite([c for c in own if c.semantic == "disorder"])
     reactions, suspects = _choose(disorders, drugs, story)
     case = Case(case_id=f"{document.report.report_id}-{number}", report_id=document.report.report_id)
     case.patient = Patient(age=person.age, sex=person.sex, ethnicity=person.ethnicity)
@@ -92,7 +80,7 @@ def _case(document: Document, number: int, person: Person) -> Case:
 
 
 def _unite(concepts: list[Candidate]) -> list[Group]:
-    """Groups of concepts of which one name contains the other's words ("hepatitis", "cholestatic hepatitis")."""
+    """Groups of concepts of which one name contains the other's words ("cholestatic hepatitis"); by score."""
     groups: list[Group] = []
     for concept in sorted(concepts, key=lambda c: (-c.score, c.mentions[0].start)):
         words = _content(concept.key)
@@ -105,7 +93,7 @@ def _unite(concepts: list[Candidate]) -> list[Group]:
     for group in groups:
         cleared = [m.score for m in group.members if m.features.get("cleared")]
         group.score = min(cleared) if cleared else group.score
-    return groups
+    return sorted(groups, key=lambda g: -g.score)
 
 
 def _class_member(concept: Candidate, concepts: Sequence[Candidate], groups: Sequence[Group]) -> Group | None:
@@ -141,14 +129,16 @@ def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) 
     best_reaction = max((g.score for g in disorders), default=0.0)
     best_drug = max((g.score for g in drugs), default=0.0)
     cleared = any(m.features.get("cleared") for g in drugs for m in g.members)
-    if best_drug * best_reaction < (CLEARED if cleared else BOTH) or (best_reaction < CERTAIN and _denied(disorders)):
+    if best_drug * best_reaction < LEAST["both, one cleared" if cleared else "both"] or (
+        best_reaction < LEAST["certain"] and _denied(disorders)
+    ):
         return [], []
-    reactions = _reactions(disorders, min(REACTION, best_reaction), story)
-    return reactions, _suspects(drugs, min(SUSPECT, best_drug))
+    reactions = _reactions(disorders, min(LEAST["reaction"], best_reaction), story)
+    return reactions, _suspects(drugs)
 
 
 def _denied(disorders: Sequence[Group]) -> bool:
-    """Does the report say that there were no adverse effects, and nowhere that there were or what caused them?"""
+    """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
     return any(m.features["report: no adverse"] for m in members) and not any(
         m.features["induced link"] or m.features["cause link"] or m.features["report: adverse words"] for m in members
@@ -178,16 +168,16 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
             home.score = max(home.score, sign.score)
             chosen.remove(sign)
     for group in disorders:  # less likely ones of which the text tells another course by name
-        least_needed = SIGN if any(m.features["aggravated"] for m in group.members) else OWN_COURSE
+        least_needed = LEAST["sign"] if any(m.features["aggravated"] for m in group.members) else LEAST["own course"]
         if chosen and group not in likely and group.score >= least_needed and _stands_alone(group, chosen, story):
             chosen.append(group)
     for group in disorders:  # signs below the threshold that a chosen diagnosis explains are its verbatim
-        if group not in likely and group not in chosen and group.score > SIGN:
+        if group not in likely and group not in chosen and group.score > LEAST["sign"]:
             home = next((c for c in chosen if _explained(group, c)), None)
             if home is not None:
                 home.members += group.members
     for group in disorders:  # a less likely diagnosis of which a chosen one is a part: its narrower name
-        if group not in likely and group not in chosen and group.score > SIGN:
+        if group not in likely and group not in chosen and group.score > LEAST["sign"]:
             home = next((c for c in chosen if _narrows(group, c)), None)
             if home is not None:
                 home.members += group.members
@@ -211,10 +201,10 @@ def _stands_alone(group: Group, chosen: Sequence[Group], story: Sequence[Event])
         return True
     if any(_blocks(group) & _blocks(other) for other in chosen):
         return False
-    if group.score >= SECOND and any(m.features["cause link"] or m.features["induced link"] for m in diagnoses):
-        return True
-    if group.score >= OTHER and all(_unlike(group, other) for other in chosen):
-        return True
+    if group.score >= LEAST["reaction beside another"]:
+        caused = any(m.features["cause link"] or m.features["induced link"] for m in diagnoses)
+        if caused or all(_unlike(group, other) for other in chosen):
+            return True
     own = _ended(group, story)
     return own is not None and all(
         course.outcome(story, other.keys, group.keys)[0] not in ("unknown", own) for other in chosen
@@ -228,8 +218,8 @@ def _unlike(group: Group, other: Group) -> bool:
 
 
 def _blocks(group: Group) -> set[str]:
-    codes = [c.code for m in group.members if m.entry for c in m.entry.codings if c.system == ICD]
-    return {code[:2] for code in codes if code[0] not in UNSPECIFIC}
+    codes = [c.code for m in group.members if m.entry for c in m.entry.codings if c.system == _ICD]
+    return {code[:2] for code in codes if code[0] not in _UNSPECIFIC}
 
 
 def _ended(group: Group, story: Sequence[Event]) -> str | None:
@@ -244,12 +234,14 @@ def _explained(sign: Group, diagnosis: Group) -> bool:
     return any(s.key in explains(d.key) for d in diagnosis.members for s in sign.members)
 
 
-def _suspects(drugs: list[Group], least: float) -> list[Group]:
-    best = [g for g in drugs if g.score >= least]
-    mates = {mate for g in best[:1] for m in g.members for mate in m.mates}
+def _suspects(drugs: list[Group]) -> list[Group]:
+    """The likeliest drug, others that are likely beside it, and those less likely that stand in a list with it."""
+    mates = {mate for g in drugs[:1] for m in g.members for mate in m.mates}
     return [
         g for g in drugs
-        if (g in best and (g is best[0] or g.score >= SECOND_DRUG)) or (g.score >= MATE and g.keys & mates)
+        if g is drugs[0]
+        or g.score >= LEAST["suspect beside another"]
+        or (g.score >= LEAST["list mate"] and g.keys & mates)
     ]  # fmt: skip
 
 
@@ -280,8 +272,7 @@ def _reaction(
     zones = {sentence.index: sentence.zone for sentence in document.sentences}
     own = group.told(zones)
     best = group.best
-    others = {key for g in reactions if g is not group for key in g.keys}
-    ended, evidence = course.outcome(story, group.keys, others)
+    ended, evidence = course.outcome(story, *_own_and_others(group, reactions))
     reaction = Reaction(
         id=name, term=_term(group, document), verbatim=verbatim(own),
         codings=codings(best), outcome=ended, evidence=spans(own),
@@ -289,6 +280,16 @@ def _reaction(
     if evidence:
         reaction.facts["outcome"] = evidence
     return reaction
+
+
+def _own_and_others(group: Group, reactions: Sequence[Group]) -> tuple[set[str], set[str]]:
+    """Keys of a reaction, and of the others: a sign that it explains is its own too ("the skin lesions" of two)."""
+    theirs = {m.key: m for g in reactions if g is not group for m in g.members}
+    shared = {
+        key for member in group.members for key in explains(member.key) & theirs.keys()
+        if (entry := theirs[key].entry) is not None and entry.kind in SIGNS
+    }  # fmt: skip
+    return group.keys | shared, theirs.keys() - shared - group.keys
 
 
 def _is_aggravated(group: Group, document: Document) -> bool:
@@ -320,11 +321,11 @@ def _assess(
     """One assessment per suspect and reaction the text ties together; a suspect without a tie is tied to all."""
     by_id = {drug.id: drug for drug in case.drugs}
     for group, reaction in zip(reactions, case.reactions, strict=True):
-        others = {key for g in reactions if g is not group for key in g.keys}
+        own, others = _own_and_others(group, reactions)
         tied = [s for s in suspects if _tied(s, group)]
         for suspect in tied or suspects:
             drug = by_id[ids[id(suspect)]]
-            result = course.course(story, suspect.keys, group.keys, others)
+            result = course.course(story, suspect.keys, own, others)
             assessment = Assessment(
                 drug=drug.id, reaction=reaction.id, dechallenge=result.dechallenge, rechallenge=result.rechallenge
             )

@@ -14,23 +14,11 @@ from pipeline.extraction.groups import TOLD, Group, codings, evidence, name, ver
 from pipeline.extraction.numbers import table
 from pipeline.extraction.relations import Link
 from pipeline.extraction.roles import procedures
+from pipeline.extraction.weights import weights
 from pipeline.records import Case, Concept, Span
 
-# What speaks for a disorder as the indication of a drug; chosen on the training reports.
-_FOR = 3.0  # "X for Y"
-_TREATED = 1.5  # "Y, treated with X"
-_TAGGED = 1.5
-_PATIENT_WITH = 2.0  # "a patient with Y"
-_USUAL = 2.5  # the drug is usually given for such disorders
-_UNUSUAL = -1.0  # it is known to be given for others
-_VAGUE = -1.0  # "the tumor"
-_SAME_SENTENCE = 1.0
-_PAST = -1.5
-_SIGN = -1.5
-_LATE = -1.5  # first told after the reaction began
-_FOR_OTHER = -2.0  # another drug is said to be for it
-_LEAST = 2.5
-_SECOND = 1.0  # a further indication may be so much worse than the best
+_WEIGHTS = weights("conditions")
+"""What speaks for a disorder as the indication of a drug."""
 
 _PATIENT = re.compile(
     r"(?:\b(?:patient|man|woman|male|female|boy|girl|infant|child|he|she|lady|gentleman|neonate|patients|case|who|and)\b"
@@ -129,7 +117,7 @@ def _indications(
         return [(g, own) for g, own in told if any(_is_for(x) and x.drug.key in drug.keys for x in _links(g, by_index))]
     scored = [(_fit(drug, g, own, drugs, by_index, onset, introduced), g, own) for g, own in told]
     best = max((value for value, _, _ in scored), default=0.0)
-    return [(g, own) for value, g, own in scored if value >= _LEAST and value >= best - _SECOND]
+    return [(g, own) for value, g, own in scored if value >= _WEIGHTS["least"] and value >= best - _WEIGHTS["second"]]
 
 
 def _links(group: Group, by_index: dict[int, Sentence]) -> list[Link]:
@@ -154,31 +142,31 @@ def _fit(
     links = _links(group, by_index)
     value = 0.0
     if any(_is_for(x) and x.drug.key in drug.keys for x in links):
-        value += _FOR
+        value += _WEIGHTS["for"]
     elif any(x.drug.key in drug.keys for x in links):
-        value += _TREATED
+        value += _WEIGHTS["treated"]
     elif any(_is_for(x) and any(x.drug.key in d.keys for d in drugs if d is not drug) for x in links):
-        value += _FOR_OTHER
+        value += _WEIGHTS["for other"]
     if any(m.label == "indication" for m in own):
-        value += _TAGGED
+        value += _WEIGHTS["tagged"]
     if id(group) in introduced:
-        value += _PATIENT_WITH
+        value += _WEIGHTS["patient with"]
     usual = _is_usual(drug, group)
     if usual:
-        value += _USUAL
+        value += _WEIGHTS["usual"]
     elif usual is False:
-        value += _UNUSUAL
+        value += _WEIGHTS["unusual"]
     if group.best.key in _GENERAL:
-        value += _VAGUE
+        value += _WEIGHTS["vague"]
     sentences = {m.sentence for m in drug.mentions}
     if any(m.sentence in sentences for m in own):
-        value += _SAME_SENTENCE
+        value += _WEIGHTS["same sentence"]
     if all(m.assertion == "historical" for m in own):
-        value += _PAST
+        value += _WEIGHTS["past"]
     if entry is not None and entry.kind != "disorder":
-        value += _SIGN
+        value += _WEIGHTS["sign"]
     if onset is not None and own[0].start > onset and by_index[own[0].sentence].zone == "case":
-        value += _LATE
+        value += _WEIGHTS["late"]
     return value
 
 

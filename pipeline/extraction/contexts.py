@@ -7,12 +7,14 @@ A logistic regression over words, trained on annotated sentences (``training/con
 where a drug-reaction pair of its sentence names it, a disorder as reaction where one of its article does.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import repeat
 
 import numpy as np
 
-from pipeline.extraction import segment, tagger
+from pipeline.extraction import tagger
 from pipeline.extraction.document import Document, Found, Semantic, Sentence
 from pipeline.records import Span
 
@@ -23,43 +25,70 @@ _LONGEST_SENTENCE = 300
 _NEAR = 3
 _WINDOW = 10
 _LONGEST_PATH = 5
+_ZEROS = repeat(0.0)
 _MASKS: dict[Semantic, str] = {"drug": "DRUG", "disorder": "DISORDER"}
 
 
+Features = tuple[str, Iterable[str]]
+"""Features that begin alike: the beginning (``"before="``), and what follows in each."""
+
+
 def odds(document: Document, sentence: Sentence) -> list[tuple[Found, float]]:
-    """Log odds that the mentions of a sentence take part in a reaction; one within another shares its place"""
+    """Log odds that a mention takes part in an adverse reaction; mentions within others share a place."""
     if not sentence.found:
         return []
     found = []
     shared: dict[Semantic, float] = {}
-    for mention, about, own in described(document, sentence):
+    for mention, about, own in _described(document, sentence):
         weights = _weights()[mention.semantic]
         if mention.semantic not in shared:
-            shared[mention.semantic] = sum(weights.get(name, 0.0) for name in about)
-        found.append((mention, shared[mention.semantic] + sum(weights.get(name, 0.0) for name in own)))
+            shared[mention.semantic] = _sum(weights, about)
+        found.append((mention, shared[mention.semantic] + _sum(weights, own)))
     return found
 
 
+def _sum(weights: Mapping[str, Mapping[str, float]], features: Iterable[Features]) -> float:
+    total = 0.0
+    for beginning, words in features:
+        known = weights.get(beginning)
+        if known is not None:
+            total = sum(map(known.get, words, _ZEROS), total)
+    return total
+
+
 def described(document: Document, sentence: Sentence) -> Iterator[tuple[Found, list[str], list[str]]]:
-    """Each mention with the features of its sentence (one list, shared) and its own."""
-    tokens = segment.tokens(document.text, *sentence.span)
+    """Each mention with the names of the features of its sentence, which all share, and its own."""
+    for mention, about, own in _described(document, sentence):
+        yield mention, _names(about), _names(own)
+
+
+def _names(features: Iterable[Features]) -> list[str]:
+    return [beginning + word for beginning, words in features for word in words]
+
+
+def _described(document: Document, sentence: Sentence) -> Iterator[tuple[Found, list[Features], list[Features]]]:
+    tokens = sentence.tokens
     if len(tokens) > _LONGEST_SENTENCE:
         return
     masked, places = _masked(document.text, tokens, sentence.found)
     counts = {semantic: masked.count(mask) for semantic, mask in _MASKS.items()}
-    about = ["bias", *(f"sentence={word}" for word in dict.fromkeys(masked))]
-    about += [f"drugs={min(3, counts['drug'])}", f"disorders={min(4, counts['disorder'])}", f"zone={sentence.zone}"]
+    about: list[Features] = [
+        ("bias", ("",)), ("sentence=", dict.fromkeys(masked)),
+        ("drugs=", (str(min(3, counts["drug"])),)), ("disorders=", (str(min(4, counts["disorder"])),)),
+        ("zone=", (sentence.zone,)),
+    ]  # fmt: skip
     padded = ["^"] * _NEAR + masked + ["$"] * _NEAR
     for mention, place in zip(sentence.found, places, strict=True):
         if place is None:
             continue
-        own = [f"{n - _NEAR}={padded[place + n]}" for n in range(2 * _NEAR + 1) if n != _NEAR]
-        own += [f"before={word}" for word in dict.fromkeys(masked[max(0, place - _WINDOW) : place])]
-        own += [f"behind={word}" for word in dict.fromkeys(masked[place + 1 : place + 1 + _WINDOW])]
+        own: list[Features] = [(f"{n - _NEAR}=", (padded[place + n],)) for n in range(2 * _NEAR + 1) if n != _NEAR]
+        own.append(("before=", dict.fromkeys(masked[max(0, place - _WINDOW) : place])))
+        own.append(("behind=", dict.fromkeys(masked[place + 1 : place + 1 + _WINDOW])))
         other = _MASKS["disorder" if mention.semantic == "drug" else "drug"]
         own += _path("left", masked[:place][::-1], other)
         own += _path("right", masked[place + 1 :], other)
-        own += [f"assertion={mention.assertion}", f"kind={mention.entry.kind if mention.entry else 'unknown'}"]
+        own.append(("assertion=", (mention.assertion,)))
+        own.append(("kind=", (mention.entry.kind if mention.entry else "unknown",)))
         yield mention, about, own
 
 
@@ -79,7 +108,12 @@ def _masked(text: str, tokens: Sequence[Span], found: Sequence[Found]) -> tuple[
                 number += 1
             end = mention.end
     masked += [_word(text[slice(*token)]) for token in tokens[number:]]
-    return masked, [next((at[s] for s, e in tokens if s < m.end and m.start < e and s in at), None) for m in found]
+    ends = [end for _, end in tokens]
+    return masked, [_first(at, tokens[bisect_right(ends, m.start) : bisect_left(tokens, (m.end, 0))]) for m in found]
+
+
+def _first(at: Mapping[int, int], tokens: Sequence[Span]) -> int | None:
+    return next((at[start] for start, _ in tokens if start in at), None)
 
 
 def _word(form: str) -> str:
@@ -89,22 +123,26 @@ def _word(form: str) -> str:
     return form.lower()
 
 
-def _path(side: str, words: Sequence[str], other: str) -> list[str]:
+def _path(side: str, words: Sequence[str], other: str) -> list[Features]:
     """What stands between a mention and the nearest of the other kind on one side."""
     if other not in words:
-        return [f"{side} none"]
+        return [(f"{side} none", ("",))]
     path = words[: words.index(other)]
-    found = [f"{side} path={'_'.join(path) if len(path) <= _LONGEST_PATH else 'long'}"]
-    return found + [f"{side} on path={word}" for word in dict.fromkeys(path)]
+    whole = "_".join(path) if len(path) <= _LONGEST_PATH else "long"
+    return [(f"{side} path=", (whole,)), (f"{side} on path=", dict.fromkeys(path))]
 
 
 @cache
-def _weights() -> dict[Semantic, dict[str, float]]:
-    """Weights by kind of mention and feature."""
-    weights: dict[Semantic, dict[str, float]] = {}
+def _weights() -> dict[Semantic, dict[str, dict[str, float]]]:
+    """Weights by kind of mention, beginning of the feature, and the rest of it."""
+    weights: dict[Semantic, dict[str, dict[str, float]]] = {}
     with np.load(MODEL, allow_pickle=False) as data:
         for semantic in _MASKS:
             names = data[f"{semantic} features"].tobytes().decode().split("\n")
             values = data[f"{semantic} weights"].astype(float).tolist()
-            weights[semantic] = dict(zip(names, values, strict=True))
+            own: dict[str, dict[str, float]] = {}
+            weights[semantic] = own
+            for name, value in zip(names, values, strict=True):
+                beginning, mark, word = name.partition("=")
+                own.setdefault(beginning + mark, {})[word] = value
     return weights

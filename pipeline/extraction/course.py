@@ -6,12 +6,13 @@ belong here: which drugs are suspects and which disorders are reactions (``candi
 """
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from pipeline.extraction import drug_groups
 from pipeline.extraction.cues import Cue
 from pipeline.extraction.document import LIST, Document, Found, Sentence
 from pipeline.records import ActionTaken, Dechallenge, Evidence, Outcome, Rechallenge
@@ -29,14 +30,28 @@ _BETTER = frozenset({"resolve", "improve", "discharge"})
 _WORSE = frozenset({"persist", "worsen"})
 _ENDS = _BETTER | _WORSE | {"sequelae", "fatal", "recur", "norecur"}
 _NEGATED = {  # what an event becomes under a negation; the others then say nothing
-    "stop": "continue", "reduce": "continue", "continue": "stop", "resolve": "persist", "improve": "persist",
-    "persist": "resolve", "recur": "norecur", "sequelae": "resolve",
+    "stop": "continue", "reduce": "continue", "continue": "stop", "restart": "stop", "resolve": "persist",
+    "improve": "persist", "persist": "resolve", "recur": "norecur", "sequelae": "resolve",
 }  # fmt: skip
+_NAMED_ONLY = {  # words that tell an event only of what is named beside them ("the bleeding stopped"): event, of what
+    "abate": ("resolve", ("sign",)),
+    "lessen": ("improve", ("sign", "elevated")),
+    "rise": ("improve", ("lowered", "function")),
+    "linger": ("persist", ("sign", "function", "elevated", "lowered")),
+    "grow": ("worsen", ("sign",)),
+    "return": ("recur", ("sign", "function")),
+    "cease": ("norecur", ("sign",)),
+}
+_CONDITIONAL = frozenset({"once", "never", "normal", "proved", "disproved", *_NAMED_ONLY})
+"""Families of cues that tell an event only in some surroundings."""
+_CUED = _DRUG_EVENTS | _REACTION_EVENTS | _CONDITIONAL
 
 _MOST_CUES = 80
 """Event cues of one sentence that are looked at: what has more is no sentence, and reading it must stay linear."""
 _NEAR = 120
 _APART_REACH = 30
+_BESIDE = 40
+_RIGHT_BEFORE = 15
 _LONGEST_NAME = 4
 _SOON = 3
 """Sentences within which the result of a re-exposure is told."""
@@ -47,16 +62,19 @@ _BORDER = re.compile(
 )
 _RELATIVE = re.compile(r"(?:\s?\([^)]{0,30}\))?,? (?:which|that|who)\b")
 _PASSIVE = re.compile(r"\b(?:was|were|been|being|is|are|be)\b[^,;.]{0,25}$", re.IGNORECASE)
+_ING = re.compile(r"ing$")
+_BY = re.compile(r"\s(?:with|after|by|on|upon|following)$", re.IGNORECASE)
 _OF = re.compile(r"\s*(?:of|with|by|,|\()?\s*")
 _TRANSITIVE = re.compile(r"\s+(?:of|in|from|to|the|his|her|their|both|all|any)\b", re.IGNORECASE)
 _SUBORDINATE = re.compile(
-    r"\b(?:(?:after|following|upon|once|when|whenever|since|as soon as|despite|in spite of|notwithstanding|because of|"
+    r"\b(?:followed (?!by)[^,;.]{0,30}|(?:after|following|upon|once|when|whenever|since|as soon as|despite|"
+    r"in spite of|notwithstanding|because of|"
     r"due to|until|till|each time|every time|even after|even though|although|"
     r"(?:days?|hours?|h|weeks?|months?|minutes?) (?:of|post|from|off))\b[^,;.]{0,60}"
     r"|(?:with|by|on|under|during|through)\b(?:(?!\band\b)[^,;.]){0,60})$",
     re.IGNORECASE,
 )
-_SUBORDINATING = re.compile(r"(?:after|while|once|upon|when|under|despite|during|following)\b", re.IGNORECASE)
+_SUBORDINATING = re.compile(r"(?:off|after|while|once|upon|when|under|despite|during|following)\b", re.IGNORECASE)
 _EXCEPT = re.compile(
     r"\b(?:except(?: for)?|excluding|other than|apart from|aside from|save)\s+(?:the\s+)?$", re.IGNORECASE
 )
@@ -80,19 +98,81 @@ _HYPOTHETICAL = re.compile(
 _NOT_DONE = re.compile(
     r"^(?:\s+[\w-]+){0,4}?\s+(?:was|were|is|has been)\s+"
     r"(?:(?:therefore|thus|also|then|deemed|strictly)\s+){0,3}"
-    r"(?:not|never|refused|declined|contraindicated|avoided|discouraged|unethical|considered|advised against|too)\b",
+    r"(?:not|never|refused|declined|contraindicated|avoided|discouraged|unethical|considered|advised against|too|"
+    r"planned|recommended|proposed|suggested|scheduled|deferred)\b",
     re.IGNORECASE,
 )
+_NEVER = re.compile(
+    r"\b(?:not|never|refused|declined|contraindicated|avoided|discouraged|unethical|against)$", re.IGNORECASE
+)
+_PATIENT = re.compile(
+    r"\b(?:he|she|they|(?<!other )(?:patients?|child(?:ren)?|boys?|girls?|m[ae]n|wom[ae]n|infants?|bab(?:y|ies)|"
+    r"newborns?|neonates?|lady|gentleman)|(?:all|both|each|none) of them)"
+    r"\s+(?:(?:had|has|have|was|were|also|then|soon|made|a|\w+ly)\s+){0,4}$",
+    re.IGNORECASE,
+)
+_ONE_DOSE = re.compile(
+    r"(?:\s+[\w./%-]+){0,4}?\s+(?:dose|injection|infusion|bolus|tablet|capsule|pill|shot|vial|administration|application)\b",
+    re.IGNORECASE,
+)
+_REMAINS = re.compile(
+    r"\s*(?:$|[.;,)]|despite\b|even\b|at \d|for (?:\d|several|many|months|years|weeks|two|three|four|five|six))",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"\b(?:and|but|then|only to)\s+(?:then\s+|\w+ly\s+)?$", re.IGNORECASE)
+_LATER = re.compile(
+    r"\b(?:later|within (?:\w+ )?(?:h|hours?|days?|weeks?|months?)|follow-?up|repeat(?:ed)?|subsequent(?:ly)?|"
+    r"control|discharge|since|now|again|last visit|"
+    r"thereafter|off|(?:days?|weeks?|months?|years?) (?:after|of)|by (?:day|week|month)|"
+    r"after (?:\w+ )?(?:days?|weeks?|months?|years?))\b",
+    re.IGNORECASE,
+)
+_ONLY = re.compile(r"\bonly (?:an? )?(?:mild|slight|minimal|minor|faint|few|residual|partial)\b[^.;,]*$", re.IGNORECASE)
+_AFTERWARDS = re.compile(r"\s+(?:\w+\s+){1,4}?(?:after|despite|following|even)\b", re.IGNORECASE)
+_TO = re.compile(r"\s+(?:to|home|for|because)\b", re.IGNORECASE)
+_AMOUNT = re.compile(
+    r"count|level|platelet|h(?:a)?emoglobin|pressure|phils?\b|leu[ck]o|\brate|saturation|output|function|acuity|sodium|"
+    r"potassium|weight",
+    re.IGNORECASE,
+)
+"""What is ill when it falls."""
+_OTHER = re.compile(r"\b(?:other|another|alternative|different|new|additional)\s+(?:oral\s+)?$", re.IGNORECASE)
+_ADVERB = re.compile(r"\s(?:(?:then|also|finally|soon|eventually|had|has|have|\w+ly)\s)?")
+_DEATH = re.compile(r"died|death|expired|passed|succumbed", re.IGNORECASE)
+_EARLIER = re.compile(
+    r"\b(?:(?:years?|decades?) (?:ago|earlier|previously|before)|in the past|childhood|"
+    r"(?:previous|earlier|prior) (?:episodes?|exposures?|occasions?|attacks?))\b",
+    re.IGNORECASE,
+)
+_LONG_AFTER_DEATH = re.compile(
+    r"\b(?:months?|years?)\s+(?:later|thereafter|afterwards?|(?:after|from|post) (?:(?:the|his|her|initial|first)\s+)*"
+    r"(?:diagnos|surg|operation|transplant|discharge|resection))",
+    re.IGNORECASE,
+)
+_PROGRESS = re.compile(r"\bprogress(?:ion|ive|ed|ing)?\b(?! supranuclear| multifocal)", re.IGNORECASE)
+_TOGETHER = re.compile(
+    r"\b(?:after|following|with|upon|on|by|through)\b(?:(?!\b(?:was|were|is|are|had|has|which|who|that)\b)[^.;]){0,140}"
+    r"(?:,|\band\b)\s*(?:(?:the|prompt|immediate|complete|early|timely|subsequent|by|with|after|following)\s+){0,2}$",
+    re.IGNORECASE,
+)
+_THE = re.compile(r"\b(?:the|this|these|all) (?:[\w-]+ ){0,3}[\w-]+\s*(?:\w+ly\s)?$", re.IGNORECASE)
+_NOUN = re.compile(r"(?:dis)?\w+(?:tion|wal|sion|ing|page|ment|nuance|chalange|challenge)\b", re.IGNORECASE)
 _NEGATION_GAP = re.compile(
     r"(?:\s+(?:any|further|significant|clinical|clear|substantial|marked|apparent|evidence of|signs? of|yet|been|"
-    r"be|have|has|had|noticeable|other|recent|the|his|her|to|in|major|immediate|definite|real|obvious|subsequent|"
-    r"treatment|drug|dose|therapy|necessitated?|requir(?:e|ed|ing)|lead|led to|\w+ly))*\s*"
+    r"be|have|has|had|noticeable|other|recent|the|his|her|to|in|major|immediate|definite|real|obvious|subsequent|visual|functional|"
+    r"treatment|drug|dose|therapy|necessitated?|requir(?:e|ed|ing)|lead|led to|\w+ly|\w+ical))*\s*"
+)
+_NOT_SEEN = re.compile(
+    r"(?: (?:of|in|from) [^.;,]{3,50}?)?\s(?:has|have|had|was|were|could)\s(?:not|never)\s(?:been\s|be\s)?"
+    r"(?:observed|seen|noted|reported|detected|achieved|obtained|noticed|found)\b",
+    re.IGNORECASE,
 )
 _NEITHER = re.compile(r"\b(?:neither|none|nor)\b[^.;]{0,80}$", re.IGNORECASE)
 _NEGATION_REACH = 40
 _NEEDS_OBJECT = frozenset({"stop", "reduce", "increase", "switch", "restart", "continue"})
 _MEDICAL = re.compile(
-    r"dos(?:e|age)|drug|therapy|treatment|medication|challeng|expos|dechallenge|taking|administ", re.IGNORECASE
+    r"dos(?:e|age)|drug|therapy|treatment|medication|challeng|expos|dechallenge|taking|administ|wash-?out",
+    re.IGNORECASE,
 )
 _PRONOUN_BEFORE = re.compile(
     r"\b(?:it|this|these|they|both|all|which|that|former|latter|and|dose|dosage|doses|the two|the three)"
@@ -111,6 +191,11 @@ _OBJECT = re.compile(
     r"(?!to\b|despite\b|until\b|for\b|after\b|in\b|at\b|over\b|and\b|with\b|without\b|during\b|as\b)\w",
     re.IGNORECASE,
 )
+_OFF = re.compile(r" off$")
+_IN_GENERAL = re.compile(
+    r"\s+(?:is|are|may be|can be) (?:\w+ )?(?:usual|expected|common|possible|rare|likely|unlikely)"
+)
+_AT_LARGE = re.compile(r"(?:drug|treatment|therapy|medication)[ -]", re.IGNORECASE)
 _AGAIN = re.compile(r"[^,;.]*\b(?:again|once more|(?:a|the|for the) second time)\b", re.IGNORECASE)
 _LONG_AFTER = re.compile(r"\b(?:months?|years?)\s+(?:later|after|thereafter|afterwards?)\b", re.IGNORECASE)
 _RENEWED = re.compile(
@@ -143,6 +228,8 @@ class Event:
     """Is it told as something that did not help ("despite withdrawal")?"""
     deliberate: bool = False
     """Is a re-exposure a test, or made long after?"""
+    distant: bool = False
+    """Is it told of another time: an episode of the past, or a death long after?"""
 
     @property
     def span(self) -> tuple[int, int]:
@@ -176,16 +263,18 @@ def events(document: Document, sentences: Iterable[Sentence]) -> list[Event]:
     return sorted(found, key=lambda event: (event.when, event.start, event.end))
 
 
-def _underlying(sentences: Sequence[Sentence]) -> frozenset[str]:
-    """Keys of the disorders that the text rather tells as indications, conditions or history."""
+def _underlying(sentences: Sequence[Sentence]) -> dict[str, int]:
+    """Disorders that the text rather tells as indications, conditions or history, with the first sentence of each."""
     counts: Counter[str] = Counter()
+    first: dict[str, int] = {}
     for sentence in sentences:
         for one in sentence.of("disorder"):
+            first.setdefault(one.key, sentence.index)
             if one.label in ("indication", "condition") or one.assertion == "historical":
                 counts[one.key] += 1
             elif one.label == "reaction":
                 counts[one.key] -= 1
-    return frozenset(key for key, count in counts.items() if count > 0)
+    return {key: first[key] for key, count in counts.items() if count > 0}
 
 
 # --- one event --------------------------------------------------------------------------------------------------------
@@ -194,31 +283,100 @@ def _underlying(sentences: Sequence[Sentence]) -> frozenset[str]:
 def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
     """The cues of a sentence that tell an event, with negations applied; the longest of those that overlap."""
     idle = sentence.cued("idle")
-    every = (cue for cue in sentence.cues if cue.kind.partition(":")[0] in _DRUG_EVENTS | _REACTION_EVENTS)
+    every = (cue for cue in sentence.cues if cue.kind.partition(":")[0] in _CUED)
     events = list(islice(every, _MOST_CUES))
     disorders = sentence.of("disorder")
     for cue in events:
         family, _, side = cue.kind.partition(":")
-        if family not in ("tolerated", "norecur") and any(_holds(other, cue) for other in idle):
+        if family not in ("tolerated", "norecur") and any(
+            _holds(other, cue) and not _AFTERWARDS.match(text, other.end) for other in idle
+        ):
             continue
         if family != "restart" and any(_holds(other, cue) and _rules(other, family) for other in events):
             continue
-        if any(_holds(one, cue) and _part_of_name(text, one, cue, family) for one in disorders):
+        if not (family in _NAMED_ONLY and side == "after") and any(
+            _holds(one, cue) and _part_of_name(text, one, cue, family) for one in disorders
+        ):
             continue
         if _HYPOTHETICAL.search(text, max(sentence.start, cue.start - 50), cue.start):
             continue
-        if family == "restart" and _NOT_DONE.search(text[cue.end : min(cue.end + 80, sentence.end)]):
+        if _IN_GENERAL.match(text, cue.end, sentence.end):
             continue
-        if _negated(text, sentence, cue):
+        if family == "once":
+            if not _ONE_DOSE.match(text, cue.end, sentence.end):
+                continue
+            family = "single"
+        elif family == "never":
+            if not any(0 <= one.start - cue.end <= 1 for one in sentence.of("drug")):
+                continue
+            family = "stop"
+        elif family in _NAMED_ONLY:
+            meant = _named(text, sentence, cue, family, side)
+            if meant is None:
+                continue
+            family = meant
+        elif family == "normal":
+            if not _LATER.search(text, sentence.start, min(cue.end + _BESIDE, sentence.end)):
+                continue
+            family = "resolve"
+        elif family in ("proved", "disproved"):
+            if not any(_DELIBERATE.search(text, other.start, other.end) for other in sentence.cued("restart")):
+                continue
+            family = "recur" if family == "proved" else "norecur"
+        if family == "persist" and _ONLY.search(text, max(sentence.start, cue.start - 60), cue.start):
+            family = "improve"
+        refused = _NOT_DONE.search(text[cue.end : min(cue.end + 80, sentence.end)]) if family == "restart" else None
+        if refused is not None and not _NEVER.search(refused[0]):
+            continue
+        if refused is not None or (not cue.kind.startswith("cease") and _negated(text, sentence, cue)):
             if family not in _NEGATED:
                 continue
             family = _NEGATED[family]
         yield _Raw(family, side, cue)
 
 
+def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> str | None:
+    """The event that a cue tells of the reaction, sign or function right beside it; ``None`` without one."""
+    kind, words = _NAMED_ONLY[family]
+    others = sentence.cued("sign", "function", "elevated", "lowered", "generic")
+    beside = [(one.start, one.end, one.kind.partition(":")[0]) for one in others]
+    beside += [
+        (one.start, one.end, str(one.semantic)) for one in sentence.found
+        if not any(other.start <= one.start and one.end <= other.end for other in others)
+    ]  # fmt: skip
+    if side == "after":
+        if family == "lessen" and any(_holds(one, cue) and one.end > cue.end for one in sentence.of("disorder")):
+            return kind
+        start, end, what = min((one for one in beside if one[0] >= cue.end), default=(1 << 30, 0, ""))
+        near = start - cue.end <= _BESIDE and _one_clause(text, cue.end, start)
+    else:
+        goes_on = _GOES_ON.search(text, max(sentence.start, cue.start - 20), cue.start)
+        behind = [one for one in beside if one[1] <= cue.start and not (goes_on and one[2] in ("drug", "generic"))]
+        start, end, what = max(behind, key=lambda one: (one[1], one[2] != "disorder"), default=(0, -(1 << 30), ""))
+        near = cue.start - end <= (_NEAR if goes_on else _BESIDE) and (
+            goes_on is not None or _one_clause(text, end, cue.start)
+        )
+        if family == "linger" and not _REMAINS.match(text, cue.end, sentence.end):
+            return None
+        if family == "return" and what != "function" and _TO.match(text, cue.end):
+            return None
+        if family == "abate" and _PASSIVE.search(text, max(sentence.start, cue.start - 20), cue.start):
+            return None
+    if not near:
+        return None
+    if what == "disorder":
+        fallen = family == "lessen" and _AMOUNT.search(text, start, max(end, cue.start))
+        return None if fallen or family == "rise" else kind
+    if what not in words:
+        return None
+    return "resolve" if family == "return" and what == "function" else kind
+
+
 def _rules(other: Cue, family: str) -> bool:
     """Does a longer cue rule out what a shorter one in it says ("without discontinuation")?"""
     kind = other.kind.partition(":")[0]
+    if kind in _CONDITIONAL or (family in _NAMED_ONLY and kind == "onset"):
+        return False  # "returned with rechallenge"
     return (kind in _DRUG_EVENTS) == (family in _DRUG_EVENTS) or kind in ("fatal", "tolerated", "norecur", "persist")
 
 
@@ -244,30 +402,48 @@ def _negated(text: str, sentence: Sentence, cue: Cue) -> bool:
             listed = cue.kind.startswith("sequelae") and not re.search("[.;,]", text[other.end : cue.start])
             if 0 <= gap <= _NEGATION_REACH and (listed or _NEGATION_GAP.fullmatch(text, other.end, cue.start)):
                 return True
+            if cue.kind.startswith("restart") and any(
+                (other.end, cue.start) == (one.start - 1, one.end + 1) for one in sentence.of("drug")
+            ):
+                return True  # "no imatinib rechallenge"
             if other.start < cue.start < other.end:
                 return True
         elif other.kind == "negated:backward" and 0 <= other.start - cue.end <= 3:
             return not cue.kind.startswith(("start", "onset", "single", "overdose"))
+    if _NOT_SEEN.match(text, cue.end, sentence.end):
+        return True
     return bool(
         cue.kind.startswith(("stop", "reduce"))
         and _NEITHER.search(text, max(sentence.start, cue.start - 90), cue.start)
     )
 
 
-def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) -> Event | None:
+def _event(text: str, sentence: Sentence, raw: _Raw, before: Mapping[str, int]) -> Event | None:
     kind, side, cue = raw
     despite = False
     if kind == "start" and _AGAIN.match(text, max(sentence.start, cue.start - 12), min(cue.end + 60, sentence.end)):
         kind = "restart"
     if kind in _DRUG_EVENTS:
+        if kind in ("stop", "reduce", "increase", "continue") and side != "after" and _of_reaction(text, sentence, cue):
+            return None
+        if kind == "continue" and side == "after":
+            if not _OBJECT.match(text, cue.end):
+                side = "before"
+            elif any(0 <= one.start - cue.end <= _BESIDE for one in sentence.of("disorder")):
+                return None
+        starts = [*(one.start for one in sentence.of("drug")), *(one.start for one in sentence.cued("generic"))]
+        near = any(0 <= start - cue.end <= _RIGHT_BEFORE for start in starts)
+        if kind == "stop" and near and _OFF.search(text, cue.start, cue.end):
+            side = "after"  # "she was weaned off the drug"
         drugs = _drugs(text, sentence, cue, side)
-        if kind == "continue" and side == "after" and not _OBJECT.match(text, cue.end):
+        if kind == "continue" and side == "before" and cue.kind.endswith("after") and not drugs:
             return None
         if drugs is None or (not drugs and kind in _NEEDS_OBJECT and not _refers(text, sentence, cue, side)):
             return None
         instead: tuple[str, ...] = ()
         if not drugs:
-            instead = tuple(one.key for one in sentence.of("drug") if _spared(text, sentence, one))
+            others = any(_all_others(text, sentence, one) for one in sentence.cued("generic"))
+            instead = tuple(one.key for one in sentence.of("drug") if others or _spared(text, sentence, one))
         if kind == "switch":
             rest = [
                 one.key
@@ -293,15 +469,58 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Collection[str]) ->
             despite=despite,
             deliberate=deliberate,
         )
+    if kind == "resolve" and _of_drug(text, sentence, cue):
+        return None
     disorders = _disorders(text, sentence, cue, side)
     drugs = _renewed(text, sentence, cue) if kind in ("recur", "norecur", "tolerated", "repeat") else ()
     underlying = bool(disorders) and all(key in before for key in disorders)
+    if underlying and kind in _ENDS and _THE.search(text, max(sentence.start, cue.start - 60), cue.start):
+        underlying = any(before[key] < sentence.index for key in disorders)  # "the swelling": the reaction
     if kind == "persist" and _RESOLVES.search(text, cue.start, cue.end) and _NOT_UNTIL.match(text, cue.end):
         kind = "resolve"
+    if cue.kind.startswith(("proved", "disproved")):
+        tests = [one for one in sentence.cued("restart") if _DELIBERATE.search(text, one.start, one.end)]
+        return Event(kind, sentence.index, cue.start, cue.end, when=max(cue.start, tests[0].end) + 0.5)
+    if kind == "repeat" and _EARLIER.search(text, cue.start, cue.end):
+        again = sentence.cued("recur") or sentence.cued("onset")
+        if not again or sentence.cued("tolerated", "norecur"):
+            return None
     if kind == "recur" and any(m.key in disorders and m.assertion == "negated" for m in sentence.of("disorder")):
         kind = "norecur"
-    underlying = underlying or _of_disease(text, sentence, cue, kind, reach=12 if disorders else 30)
-    return Event(kind, sentence.index, cue.start, cue.end, drugs, disorders, (), cue.start, underlying)
+    underlying = underlying or _of_disease(
+        text, sentence, cue, kind, reach=12 if disorders and not _holding(sentence, cue) else 40
+    )
+    distant = _distant(text, sentence, cue, kind)
+    return Event(kind, sentence.index, cue.start, cue.end, drugs, disorders, (), cue.start, underlying, distant=distant)
+
+
+def _of_drug(text: str, sentence: Sentence, cue: Cue) -> bool:
+    """Does a verb that may tell of drugs and of reactions ("was terminated") stand behind a drug here?"""
+    if not any((other.start, other.end) == (cue.start, cue.end) for other in sentence.cued("stop")):
+        return False
+    drugs = [*(one.end for one in sentence.of("drug")), *(one.end for one in sentence.cued("generic"))]
+    signs = [*(one.end for one in sentence.of("disorder")), *(one.end for one in sentence.cued("sign"))]
+    drug, sign = (max((end for end in ends if end <= cue.start), default=-1) for ends in (drugs, signs))
+    return drug > sign and _one_clause(text, drug, cue.start)
+
+
+def _holding(sentence: Sentence, cue: Cue) -> bool:
+    """Is a cue part of a mention ("reduced in size")?"""
+    return any(one.start <= cue.start and cue.end <= one.end for one in sentence.of("disorder"))
+
+
+def _of_reaction(text: str, sentence: Sentence, cue: Cue) -> bool:
+    """Does a reaction or a sign right before a verb that mostly tells of drugs show that it tells of the reaction?"""
+    ends = [*(one.end for one in sentence.of("disorder")), *(one.end for one in sentence.cued("sign"))]
+    return any(0 < cue.start - end <= _RIGHT_BEFORE and _ADVERB.fullmatch(text, end, cue.start) for end in ends)
+
+
+def _distant(text: str, sentence: Sentence, cue: Cue, kind: str) -> bool:
+    """Is an event one of an episode of the past, or a death long after the reaction?"""
+    if kind == "fatal":
+        around = text[max(sentence.start, cue.start - 50) : min(cue.end + 50, sentence.end)]
+        return _DEATH.match(text, cue.start) is not None and _LONG_AFTER_DEATH.search(around) is not None
+    return kind in _BETTER and _EARLIER.search(text, max(sentence.start, cue.start - 150), cue.start) is not None
 
 
 def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...] | None:
@@ -309,15 +528,45 @@ def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...
     mentions = [one for one in sentence.of("drug") if one.assertion != "family" and not _spared(text, sentence, one)]
     backward = _backward(text, sentence, cue, side, mentions)
     chosen = _members(text, cue, mentions, backward)
+    if (
+        chosen
+        and not backward
+        and _AT_LARGE.match(text, cue.start, cue.end)
+        and not _OF.fullmatch(text, cue.end, chosen[0].start)
+    ):
+        chosen = []  # "drug withdrawal led to"
+    if chosen and cue.kind == "reduce:after" and not backward and chosen[0].start - cue.end > _BESIDE:
+        return None
     named = _gap(chosen[0], cue) if chosen else _NEAR + 1
     generic = _nearest(text, sentence.cued("generic"), cue, backward)
     at_large = _gap(generic, cue) if generic is not None else _NEAR + 1
     apart = _nearest(text, sentence.cued("apart"), cue, backward)
-    if apart is not None and _gap(apart, cue) <= min(at_large, named, _APART_REACH):
+    if generic is not None and at_large < named and _all_others(text, sentence, generic):
+        return () if mentions else None
+    exposed = (cue.kind.startswith("restart") and _MEDICAL.search(text, cue.start, cue.end)) or _AT_LARGE.match(
+        text, cue.start, cue.end
+    )
+    if apart is not None and not exposed and _gap(apart, cue) <= min(at_large, named, _APART_REACH):
         return None
     if generic is not None and at_large <= named and not _touches(text, generic, chosen):
-        return ()
+        chosen = [one for one in mentions if not _covers(generic, one) and _touches(text, generic, [one])]
+    elif chosen and all(_is_class(one) and _other(text, sentence, one) for one in chosen):
+        return None
     return tuple(dict.fromkeys(one.key for one in chosen))
+
+
+def _all_others(text: str, sentence: Sentence, generic: Cue) -> bool:
+    """Does a general word stand for all drugs but those named in the sentence ("while other drugs were continued")?"""
+    return bool(_OTHER.search(text, max(sentence.start, generic.start - 20), generic.start))
+
+
+def _is_class(one: Found) -> bool:
+    return one.entry is not None and one.entry.kind == "class"
+
+
+def _other(text: str, sentence: Sentence, one: Found) -> bool:
+    """Is a class of drugs named only for its other members ("other antibiotics")?"""
+    return bool(_OTHER.search(text, max(sentence.start, one.start - 15), one.start))
 
 
 def _spared(text: str, sentence: Sentence, one: Found) -> bool:
@@ -349,7 +598,7 @@ def _touches(text: str, generic: Cue, chosen: Sequence[Found]) -> bool:
 
 def _covers(generic: Cue, name: Found) -> bool:
     """Does a general word make up all of a mention that is no single drug ("the antihypertensive drugs")?"""
-    special = name.entry is not None and name.entry.kind != "class"
+    special = name.entry is not None and not _is_class(name)
     return generic.start <= name.start and name.end <= generic.end and not special
 
 
@@ -357,7 +606,9 @@ def _backward(text: str, sentence: Sentence, cue: Cue, side: str, mentions: Sequ
     """Does the drug of a cue stand before it?"""
     if side in ("before", "after"):
         return side == "before"
-    if _PASSIVE.search(text, max(sentence.start, cue.start - 35), cue.start):
+    if not _ING.search(text, cue.start, cue.end) and _PASSIVE.search(
+        text, max(sentence.start, cue.start - 35), cue.start
+    ):
         return True
     ahead = [one for one in mentions if 0 <= one.start - cue.end <= 40 and _one_clause(text, cue.end, one.start)]
     behind = [one for one in mentions if 0 <= cue.start - one.end <= _NEAR and _one_clause(text, one.end, cue.start)]
@@ -417,12 +668,26 @@ def _members(text: str, cue: Cue, mentions: Sequence[Found], backward: bool) -> 
 
 def _disorders(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...]:
     """Keys of the disorders an event happens to: the subject of a verb, or what follows a noun or a transitive verb."""
-    mentions = [one for one in sentence.of("disorder") if one.assertion != "family"]
+    functions = sentence.cued("function")
+    mentions = [
+        one for one in sentence.of("disorder")
+        if one.assertion != "family" and not any(f.start <= one.start and one.end <= f.end for f in functions)
+    ]  # fmt: skip
     around = [one.key for one in mentions if _holds(one, cue)]
     if around:
         return tuple(around[:1])
+    if (
+        side != "after"
+        and not _governs(text, cue)
+        and _PATIENT.search(text, max(sentence.start, cue.start - 60), cue.start)
+    ):
+        return ()  # the patient, not what was named last
     after = _members(text, cue, mentions, backward=False)
     before = _members(text, cue, mentions, backward=True)
+    if before and any(
+        before[0].end + 1 < one.start and one.end <= cue.start for one in (*functions, *sentence.cued("sign"))
+    ):
+        before = []  # "despite better vision, the other findings remained"
     if side == "after":
         chosen = after
     elif side == "before":
@@ -458,7 +723,10 @@ def _of_disease(text: str, sentence: Sentence, cue: Cue, kind: str, reach: int) 
     words = sentence.cued("disease")
     if kind == "fatal":
         cause = _CAUSE_OF_DEATH.match(text, cue.start, min(cue.end + 60, sentence.end))
-        return cause is not None and any(0 <= one.start - cause.end() <= 40 for one in words)
+        if cause is None:
+            lead = [one for one in words if 0 <= cue.start - one.end <= 60]
+            return bool(lead) and _PROGRESS.search(text, max(sentence.start, cue.start - 100), cue.start) is not None
+        return any(0 <= one.start - cause.end() <= 40 for one in words)
     if any(0 <= cue.start - one.end <= reach and _one_clause(text, one.end, cue.start) for one in words):
         return True
     return _governs(text, cue) and any(0 <= one.start - cue.end <= 25 for one in words)
@@ -480,19 +748,30 @@ def _ordered(text: str, sentence: Sentence, told: Sequence[Event]) -> list[Event
         earlier = [
             number for number, other in enumerate(result)
             if other.kind in _REACTION_EVENTS and other.kind != "onset" and other.start < event.start
-            and not _CONSEQUENCE.search(text, other.end, event.start)
+            and (not _CONSEQUENCE.search(text, other.end, event.start) or _together(text, other, event))
         ]  # fmt: skip
         if not earlier or _BEFORE.search(text, max(sentence.start, event.start - 50), event.start):
             continue
         last = result[earlier[-1]]
-        lead = text[last.end : event.start]
-        if not (_SUBORDINATE.search(lead) or _SUBORDINATING.match(text, event.start) or event.despite):
+        inside = _BY.search(text, last.start, last.end)  # "recovered with"
+        lead = text[inside.start() if inside else last.end : event.start]
+        if not (
+            _SUBORDINATE.search(lead)
+            or _SUBORDINATING.match(text, event.start)
+            or event.despite
+            or _together(text, last, event)
+        ):
             continue
         if _UNTIL.search(lead) and last.kind in _WORSE:
             result[earlier[-1]] = replace(last, kind="improve", when=event.start + 0.5)
             continue
         result[index] = replace(event, when=min(result[n].when for n in earlier[-1:]) - 0.5)
     return result
+
+
+def _together(text: str, told: Event, event: Event) -> bool:
+    """Is an event the last of several that another followed ("resolved with rest, fluids, and withdrawal of X")?"""
+    return _NOUN.match(text, event.start) is not None and _TOGETHER.search(text, told.end, event.start) is not None
 
 
 # --- what follows -----------------------------------------------------------------------------------------------------
@@ -520,15 +799,17 @@ def course(
     count.
     """
     result = Course()
+    drug = _covering(drug)
     names = (e.start for e in story if e.kind in ("named", "headline") and set(e.drugs) & set(drug))
     first = min(names, default=-1)
     happened = [e for e in story if e.kind in _DRUG_EVENTS and _to_drug(e, drug, first)]
     course_of_it = [e for e in story if e.kind in _REACTION_EVENTS and _about(e, reaction, others)]
-    begin = _begin(story, reaction)
+    first_sign = _first_sign(story, reaction)
+    begin = first_sign.when if first_sign else -1.0
     ends = [e for e in happened if e.kind in ("stop", "switch", "reduce")]
-    ends = [e for e in ends if e.when >= begin] or ends
+    ends = [e for e in ends if e.when >= begin or (first_sign and e.sentence == first_sign.sentence)] or ends
     restarts = _restarts(happened, ends, course_of_it, drug)
-    taken = {e.sentence for e in story if set(e.drugs) & set(drug)}
+    taken = {e.sentence for e in story if _concerns(e, drug)}
     _rechallenge(result, ends, restarts, happened, course_of_it, taken)
     _dechallenge(result, ends, restarts, course_of_it, story, drug)
     resumed = _restarts(happened, ends, [e for e in story if e.kind in _REACTION_EVENTS], drug)
@@ -536,16 +817,43 @@ def course(
     return result
 
 
+def _covering(drug: Collection[str]) -> frozenset[str]:
+    """The names that stand for a drug: its own, and those of the classes it belongs to."""
+    return frozenset(drug).union(*(drug_groups.classes_of(key) for key in drug))
+
+
+def _concerns(event: Event, drug: Collection[str]) -> bool:
+    """Is a drug among those of an event, alone, in a combination product or as the only member meant by its class?"""
+    named = {kind for key in event.drugs for kind in drug_groups.classes_of(key)}  # "the statin simvastatin"
+    return any(
+        (key in drug and key not in named) or any(part in drug for part in key.split("/")[1:] + key.split("/")[:1])
+        for key in event.drugs
+    )
+
+
 def _restarts(
     happened: Sequence[Event], ends: Sequence[Event], course_of_it: Sequence[Event], drug: Collection[str]
 ) -> list[Event]:
     """Re-exposures: told as such, or by what followed the drug after it was stopped or the reaction was over."""
     again = [e for e in happened if e.kind == "restart"]
+    ended = min((e.when for e in ends), default=float("inf"))
+    better = min((e.when for e in course_of_it if e.kind in _BETTER), default=float("inf"))
+    again += [
+        event for event in course_of_it
+        if event.kind in ("recur", "norecur", "tolerated") and set(event.drugs) & set(drug)
+        and min(ended, better) < event.when
+    ]  # fmt: skip
+    taken = min((e.when for e in happened if e.drugs), default=float("inf"))
+    left = min((e.sentence for e in ends if taken < e.when), default=None)
+    back = defaultdict(list)
     for event in course_of_it:
-        if event.kind in ("recur", "norecur", "tolerated") and set(event.drugs) & set(drug):
-            over = any(e.when < event.when for e in ends)
-            if over or any(e.kind in _BETTER and e.when < event.when for e in course_of_it):
-                again.append(event)
+        if event.kind in ("recur", "norecur"):
+            back[event.sentence].append(event.when)
+    again += [
+        event for event in happened
+        if event.kind == "start" and event.drugs and left is not None and left < event.sentence
+        and better < event.when < max(back.get(event.sentence, ()), default=-1.0)
+    ]  # fmt: skip
     return sorted(again, key=lambda e: e.when)
 
 
@@ -556,7 +864,7 @@ def _dechallenge(
     """Did the reaction abate after stop or reduction, before any re-exposure? (ICH E2B(R3) G.k.9.i.)"""
     for end in ends:
         until = next((r.when for r in restarts if r.when > end.when), float("inf"))
-        window = [e for e in course_of_it if end.when <= e.when < until and e.kind in _ENDS]
+        window = [e for e in course_of_it if end.when <= e.when < until and e.kind in _ENDS and not e.distant]
         better = next((e for e in window if e.kind in _BETTER or e.kind == "norecur"), None)
         worse = next((e for e in window if e.kind in _WORSE), None)
         if better is not None and not (
@@ -591,9 +899,17 @@ def _rechallenge(
     for again in restarts:
         after = [
             e for e in course_of_it
-            if e.when >= again.when and e.sentence <= again.sentence + _SOON
+            if (e.when >= again.when and e.sentence <= again.sentence + _SOON)
+            or (e.kind == "tolerated" and e.sentence == again.sentence and 0 <= again.start - e.end <= _RIGHT_BEFORE)
         ]  # fmt: skip
-        came_back = next((e for e in after if e.kind in ("recur", "worsen", "repeat")), None)
+        came_back = next(
+            (
+                e for e in after
+                if e.kind in ("recur", "worsen", "repeat")
+                or (e.kind == "onset" and e.disorders and e.sentence == again.sentence and not e.underlying)
+            ),
+            None,
+        )  # fmt: skip
         if came_back is not None:
             result.rechallenge, result.rechallenge_evidence = "positive", _spans(again, came_back)
             return
@@ -628,10 +944,15 @@ def _action(
     reduce = next((e for e in ends if e.kind == "reduce"), None)
     going_on = next((e for e in happened if e.kind == "continue"), None)
     raised = next((e for e in happened if e.kind == "increase" and e.when >= begin >= 0), None)
-    once = next((e for e in happened if e.kind in ("overdose", "single") and e.sentence in taken), None)
+    once = next(
+        (e for e in happened if e.kind in ("overdose", "single") and (e.sentence in taken or e.kind == "overdose")),
+        None,
+    )
     again = next((e for e in restarts if stop is not None or e.kind == "restart"), None)
     if stop is not None or again is not None:
         resumed = again is not None and (stop is None or stop.when < again.when) and not again.deliberate
+        if again is not None and any(e.kind in ("stop", "switch") and e.when > again.when for e in ends):
+            resumed = False  # and stopped again
         result.action = "interrupted" if resumed else "withdrawn"
         result.action_evidence = _spans(*(e for e in (stop, again if resumed else None) if e is not None))
         if stop is None and result.rechallenge == "positive" and result.dechallenge == "unknown":
@@ -653,7 +974,7 @@ def _action(
 def _to_drug(event: Event, drug: Collection[str], first: int) -> bool:
     """Does an event happen to this drug? Without a named one, to those that the story has named by then."""
     if event.drugs:
-        return bool(set(event.drugs) & set(drug))
+        return _concerns(event, drug)
     if set(event.instead) & set(drug):
         return False
     return first <= event.end
@@ -666,17 +987,14 @@ def _about(event: Event, reaction: Collection[str], others: Collection[str]) -> 
     return not event.underlying and not set(event.disorders) & set(others)
 
 
-def _begin(story: Sequence[Event], reaction: Collection[str]) -> float:
+def _first_sign(story: Sequence[Event], reaction: Collection[str]) -> Event | None:
     """Where the story comes to the reaction: it is named, or something sets in after a drug was named."""
-    named = min((e.when for e in story if e.kind == "named" and set(e.disorders) & set(reaction)), default=None)
-    drug = min((e.when for e in story if e.kind in ("named", "headline") and e.drugs), default=None)
+    named = next((e for e in story if e.kind == "named" and set(e.disorders) & set(reaction)), None)
+    drug = next((e for e in story if e.kind in ("named", "headline") and e.drugs), None)
     if named is None or drug is None:
-        return -1.0
-    onset = min(
-        (e.when for e in story if e.kind == "onset" and e.when > drug and e.disorders and not e.underlying),
-        default=named,
-    )
-    return min(named, onset)
+        return None
+    onset = (e for e in story if e.kind == "onset" and e.when > drug.when and e.disorders and not e.underlying)
+    return min((named, next(onset, named)), key=lambda e: e.when)
 
 
 def outcome(story: Sequence[Event], reaction: Collection[str], others: Collection[str]) -> tuple[Outcome, Evidence]:
@@ -684,7 +1002,8 @@ def outcome(story: Sequence[Event], reaction: Collection[str], others: Collectio
 
     ``others`` are the keys of the other reactions: what happens to those alone does not count.
     """
-    begin = _begin(story, reaction)
+    first_sign = _first_sign(story, reaction)
+    begin = first_sign.when if first_sign else -1.0
     state: Outcome = "unknown"
     by_name = False
     evidence: Evidence = []
@@ -693,6 +1012,10 @@ def outcome(story: Sequence[Event], reaction: Collection[str], others: Collectio
             continue
         named = bool(set(event.disorders) & set(reaction))
         if event.when < begin and not named:
+            continue
+        if event.distant and not (event.kind == "fatal" and state == "not_recovered"):
+            continue
+        if event.kind == "norecur" and event.disorders and not named:
             continue
         following = _after(
             "unknown" if named and not by_name and event.kind != "discharge" else state, event.kind, named

@@ -162,7 +162,12 @@ def patients(text: str, spans: Sequence[Span] | None = None) -> list[Candidate]:
     """
     low = folded(text)
     told = list(spans) if spans is not None else [(0, len(low))]
-    ages = [a for a in _ages(low) if a.value is not None and not a.group and any(s <= a.start < e for s, e in told)]
+    begins = [begin for begin, _ in told]
+    ages = [
+        a for a in _ages(low)
+        if a.value is not None and not a.group
+        and (at := bisect_right(begins, a.start) - 1) >= 0 and a.start < told[at][1]
+    ]  # fmt: skip
     firm = [a for a in ages if not a.weak]
     found: list[Candidate] = []
     for age in firm or ages[:1]:
@@ -227,10 +232,12 @@ def _sex_of_stretch(
 ) -> None:
     """Sex by the words in the stretch of a patient: nouns first, then pronouns, then organs and states of one sex."""
     start = candidate.start if start is None else start
+    begins = [begin for begin, _ in told]
     seen: dict[str, list[Cue]] = {"sex": [], "pronoun": [], "hint": []}
     for cue in _cues(low).within(start, end):
         kind = cue.kind.partition(".")[0]
-        if kind in seen and any(s <= cue.start < e for s, e in told) and not _is_relative(low, cue):
+        at = bisect_right(begins, cue.start) - 1
+        if kind in seen and at >= 0 and cue.start < told[at][1] and not _is_relative(low, cue):
             seen[kind].append(cue)
     for cues in seen.values():
         votes = Counter(cue.kind.partition(".")[2] for cue in cues)

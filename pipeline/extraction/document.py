@@ -6,22 +6,21 @@ about the case (``candidates``, ``course``, ``cases``).
 
 import re
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pipeline.data import MAPPINGS, rows
-from pipeline.extraction import abbreviations, mentions, pairs, segment
-from pipeline.extraction import cues as phrases
+from pipeline.extraction import abbreviations, mentions, pairs
 from pipeline.extraction.assertion import assertion
-from pipeline.extraction.cues import Cue, fold
-from pipeline.extraction.zones import Zone, zones
+from pipeline.extraction.cues import Cue
+from pipeline.extraction.outline import outline
+from pipeline.extraction.zones import Zone
 from pipeline.records import Assertion, Mention, Pair, Report, Span
 from pipeline.terminology import Entry, Match, lexicon
 
 Semantic = Literal["drug", "disorder"]
 
-_EXCERPT = 3
-"""A report of so few sentences is an excerpt: it has no case beside which something is literature or history."""
 _SHORTEST_DRUG = 5
 _LOOSE_WORDS = 4
 _LOOSE = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "loose_words.tsv", 1))
@@ -61,20 +60,42 @@ class Sentence:
     end: int
     zone: Zone
     cues: list[Cue]
+    tokens: list[Span]
     found: list[Found] = field(default_factory=list)
     caption: bool = False
+    _by_semantic: dict[Semantic, list[Found]] | None = field(default=None, repr=False)
+    _by_family: dict[str, list[Cue]] | None = field(default=None, repr=False)
 
     @property
     def span(self) -> Span:
         """Its place in the text."""
         return (self.start, self.end)
 
-    def of(self, semantic: Semantic) -> list[Found]:
-        """The drugs or the disorders of the sentence, in order."""
-        return [one for one in self.found if one.semantic == semantic]
+    def place(self, one: Found) -> None:
+        """Add a drug or a disorder behind the others."""
+        self.found.append(one)
+        self._by_semantic = None
 
-    def cued(self, *families: str) -> list[Cue]:
+    def of(self, semantic: Semantic) -> Sequence[Found]:
+        """The drugs or the disorders of the sentence, in order."""
+        if self._by_semantic is None:
+            self._by_semantic = {"drug": [], "disorder": []}
+            for one in self.found:
+                self._by_semantic[one.semantic].append(one)
+        return self._by_semantic[semantic]
+
+    def cued(self, *families: str) -> Sequence[Cue]:
         """The cues of some families (``"stop"``), in order."""
+        if self._by_family is None:
+            self._by_family = {}
+            for cue in self.cues:
+                self._by_family.setdefault(cue.kind.partition(":")[0], []).append(cue)
+        by_family = self._by_family
+        if len(families) == 1:
+            return by_family.get(families[0], ())
+        told = [by_family[family] for family in families if family in by_family]
+        if len(told) < 2:
+            return told[0] if told else ()
         return [cue for cue in self.cues if cue.kind.partition(":")[0] in families]
 
 
@@ -98,18 +119,14 @@ class Document:
 def read(report: Report) -> Document:
     """Read a report: split, zone, find and group. Linear in the length of the text."""
     text = report.text
-    folded = fold(text)
-    spans = segment.sentences(text)
-    starts = [start for start, _ in spans]
-    cues: list[list[Cue]] = [[] for _ in spans]
-    for cue in phrases.find(folded):
-        index = bisect_right(starts, cue.start) - 1
-        if index >= 0 and cue.end <= spans[index][1]:
-            cues[index].append(cue)
-    zoned = zones(text, spans, report.sections, cues)
+    drawn = outline(report)
+    spans, starts = drawn.spans, drawn.starts
+    tokens = mentions.read(text, spans).tokens
     sentences = [
-        Sentence(index, start, end, zone, sentence_cues)
-        for index, ((start, end), zone, sentence_cues) in enumerate(zip(spans, zoned, cues, strict=True))
+        Sentence(index, start, end, zone, cues, own)
+        for index, ((start, end), zone, cues, own) in enumerate(
+            zip(spans, drawn.zones, drawn.cues, tokens, strict=True)
+        )
     ]
     for section in report.sections:
         if section.kind == "caption":
@@ -119,14 +136,16 @@ def read(report: Report) -> Document:
     tagged = mentions.find(text, spans)
     matches = lexicon().find(text)
     _place(text, sentences, starts, tagged, matches, long_forms)
+    told = {one.span: one.assertion for sentence in sentences for one in sentence.found}
     for mention in tagged:
         index = bisect_right(starts, mention.start) - 1
         sentence = sentences[index]
-        said = assertion(text, sentence.span, (mention.start, mention.end), sentence.cues, sentence.zone)
-        if len(sentences) > _EXCERPT or said in ("negated", "family"):
+        span = (mention.start, mention.end)
+        said = told.get(span) or assertion(text, span, sentence.cues, sentence.zone)
+        if len(sentences) > mentions.EXCERPT or said in ("negated", "family"):
             mention.assertion = said
     return Document(
-        report=report, folded=folded, sentences=sentences, mentions=tagged, long_forms=long_forms,
+        report=report, folded=drawn.folded, sentences=sentences, mentions=tagged, long_forms=long_forms,
         pairs=pairs.find(text, tagged, spans),
     )  # fmt: skip
 
@@ -177,8 +196,8 @@ def _place(
     for one in sorted(found, key=lambda one: (one.start, -one.end)):
         one.sentence = bisect_right(starts, one.start) - 1
         sentence = sentences[one.sentence]
-        one.assertion = assertion(text, sentence.span, one.span, sentence.cues, sentence.zone)
-        sentence.found.append(one)
+        one.assertion = assertion(text, one.span, sentence.cues, sentence.zone)
+        sentence.place(one)
 
 
 def _in_names(matches: list[Match]) -> set[Span]:

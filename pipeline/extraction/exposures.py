@@ -6,9 +6,10 @@ a re-exposure brought the reaction back.  Does not belong here: reading amounts,
 """
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pipeline.extraction import dosage, times
 from pipeline.extraction.course import Event
@@ -308,18 +309,26 @@ class _Reader:
 
     def _stated_before(self, one: _Placed) -> None:
         """ "An oral steroid was given. 30 mg a day ...": the route that the drug was introduced with."""
+        introduced = self._introduced.get(one.drug.id)
+        if introduced is not None and introduced[0] < one.sentence.start:
+            route = introduced[1]
+            one.exposure.route = route.value
+            one.exposure.evidence.append((route.start, route.end))
+
+    @cached_property
+    def _introduced(self) -> dict[str, tuple[int, Route]]:
+        """The first route that a sentence without amounts states of each drug, and where the sentence begins."""
+        found: dict[str, tuple[int, Route]] = {}
         for sentence in self.told:
-            if sentence.start >= one.sentence.start:
-                return
             at = bisect_left(self.amount_starts, sentence.start)
             if at < len(self.amount_starts) and self.amount_starts[at] < sentence.end:
                 continue
             for mention in self.drugs_of(sentence):
-                route = self.route_of(mention, sentence) if self.ids.get(mention.key) == one.drug.id else None
-                if route is not None:
-                    one.exposure.route = route.value
-                    one.exposure.evidence.append((route.start, route.end))
-                    return
+                drug = self.ids.get(mention.key)
+                route = self.route_of(mention, sentence) if drug is not None and drug not in found else None
+                if drug is not None and route is not None:
+                    found[drug] = (sentence.start, route)
+        return found
 
     def route_of(self, mention: Found, sentence: Sentence) -> Route | None:
         """The route that a mention of a drug states: in its words, right before it, or right after it."""
@@ -341,8 +350,10 @@ class _Reader:
 
     def durations(self, placed: Sequence[_Placed]) -> None:
         """Give amounts the time they were taken for: it stands with them, or right behind, before the next one."""
-        for sentence in dict.fromkeys(one.sentence.index for one in placed):
-            own = [one for one in placed if one.sentence.index == sentence]
+        by_sentence: dict[int, list[_Placed]] = {}
+        for one in placed:
+            by_sentence.setdefault(one.sentence.index, []).append(one)
+        for own in by_sentence.values():
             spoken = own[0].sentence
             for time in times.find(self.text, spoken.start, spoken.end):
                 target = self._lasting(time, own)
@@ -395,16 +406,15 @@ class _Reader:
     def _followed(self, placed: Sequence[_Placed]) -> None:
         """ "No further lesions occurred during 5 months of follow-up": the regimen told last was taken so long."""
         at = {sentence.index: number for number, sentence in enumerate(self.told)}
+        sentences = [one.sentence.index for one in placed]  # in the order of the text
         for number, one in enumerate(placed):
-            following = [f for f in placed[number + 1 :] if f.drug.id not in one.exposure.with_]
             place = at[one.sentence.index] + 1
-            if (
-                one.exposure.duration
-                or place >= len(self.told)
-                or any(f.sentence.index <= self.told[place].index for f in following)
-            ):
+            if one.exposure.duration or place >= len(self.told):
                 continue
             sentence = self.told[place]
+            until = bisect_right(sentences, sentence.index)
+            if any(f.drug.id not in one.exposure.with_ for f in placed[number + 1 : until]):
+                continue
             if sentence.cued("stop", "switch") or any(
                 self.ids.get(m.key) not in (None, one.drug.id) for m in self.drugs_of(sentence)
             ):

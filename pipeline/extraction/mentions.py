@@ -1,23 +1,27 @@
 """Finds mentions: the one place where tagger, patterns and lexicon meet.
 
-Belongs here: which source decides on which type.  Does not belong here: what a mention means for the case, its
-assertion (``assertion``).
+Belongs here: the reading that all of them share, and where the spans that were chosen become mentions.  Does not belong
+here: the choice (``choice``), what a mention means for the case, its assertion (``assertion``).
 """
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import NamedTuple
 
-from pipeline.extraction import demographics, dosage, segment, tagger, times
+from pipeline.extraction import choice, demographics, dosage, segment, tagger, times
 from pipeline.extraction.features import MARK
+from pipeline.extraction.posteriors import Posteriors
 from pipeline.extraction.tagger import Scores
 from pipeline.records import Mention, Span
 from pipeline.terminology import lexicon
 
-_TRUSTED = {f"{MARK}B-{kind}": kind for kind in ("age", "sex")}
-"""Types whose patterns were mostly right where the tagger marked nothing (docs/accuracy.md), by mark."""
+EXCERPT = 3
+"""A report of so few sentences is an excerpt, cut out for what it says of a reaction: there is no case beside which
+something is literature or history."""
+AGE_GROUP = "age-group"
+"""What the pattern of an age without a number marks, beside ``age``."""
 
 
 class Reading(NamedTuple):
@@ -83,40 +87,62 @@ def _patterns(text: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     for time in times.find(text):
         yield time.start, time.end, ("time", f"time-{time.relation}", f"time-{time.relation}-{time.anchor}")
     for person in demographics.find(text):
-        yield person.start, person.end, (person.type,)
+        group = person.type == "age" and person.value is None
+        yield person.start, person.end, (person.type, AGE_GROUP) if group else (person.type,)
 
 
 def find(text: str, sentences: Sequence[Span] | None = None) -> list[Mention]:
     """Mentions of all types in order of their place; every assertion is still ``present``.
 
-    The tagger decides, with lexicon and patterns as evidence.  Only where it marks nothing of the type, or a part of
-    what the pattern reads, does a pattern make the mention, of the types that patterns know better (``_TRUSTED``).
+    The tagger proposes, with lexicon and patterns as evidence, and ``choice`` decides.  An age without a number
+    ("newborns") is also taken from the pattern where nothing of it was found: such words are too rare for the tagger.
+
+    The tagger learnt from sentences picked because they report a reaction to a drug; there a word that the lexicon does
+    not know and that stands where a drug may stand mostly is one.  In whole reports it is an investigation, an organ or
+    a part of a web page far more often, so that there it must be nearly certain.
     """
     reading = read(text, sentences)
-    model = tagger.load("mentions")
-    labels = model.decode(model.own(reading.scores))
-    found: list[tuple[int, int, str]] = []
-    for tokens, own_labels, own_marks in zip(reading.tokens, labels, reading.marks, strict=True):
-        spans = tagger.spans(own_labels, tokens)
-        tagged = [(start, end, kind) for joined, start, end in spans for kind in joined.split("+")]
-        for kind, start, end in _marked(tokens, own_marks):
-            shared = [one for one in tagged if kind == one[2] and start < one[1] and one[0] < end]
-            if all(start <= one[0] and one[1] <= end for one in shared):
-                tagged = [one for one in tagged if one not in shared] + [(start, end, kind)]
-        found += tagged
-    return [
-        Mention(type=kind, text=text[start:end], start=start, end=end)  # type: ignore[arg-type]
-        for start, end, kind in sorted(found)
-    ]
+    spans = _posteriors().spans(tagger.load("mentions").own(reading.scores))
+    found: list[Mention] = []
+    excerpt = len(reading.sentences) <= EXCERPT
+    for tokens, forms, own_marks, own in zip(reading.tokens, reading.forms, reading.marks, spans, strict=True):
+        kept = [
+            (one.first, one.last, one.kind)
+            for one in choice.decide(own, forms, own_marks)
+            if excerpt or one.kind != "drug" or choice.credible_drug(one, own_marks)
+        ]
+        ages = [one for one in kept if one[2] == "age"]
+        kept += [
+            (first, last, "age")
+            for first, last in choice.marked(AGE_GROUP, own_marks)
+            if all(last < one[0] or one[1] < first for one in ages)
+        ]
+        found += [
+            Mention(type=kind, text=text[start:end], start=start, end=end)  # type: ignore[arg-type]
+            for start, end, kind in sorted((tokens[first][0], tokens[last][1], kind) for first, last, kind in kept)
+        ]
+    return _joined(text, found)
 
 
-def _marked(tokens: Sequence[Span], marks: Sequence[Sequence[str]]) -> Iterator[tuple[str, int, int]]:
-    """What patterns of trusted types mark in a sentence."""
-    for number, names in enumerate(marks):
-        for name in names:
-            kind = _TRUSTED.get(name)
-            if kind:
-                last = number
-                while last + 1 < len(marks) and f"{MARK}I-{kind}" in marks[last + 1]:
-                    last += 1
-                yield kind, tokens[number][0], tokens[last][1]
+@lru_cache(maxsize=1)
+def _posteriors() -> Posteriors:
+    return choice.posteriors(tagger.load("mentions"))
+
+
+def _joined(text: str, found: Sequence[Mention]) -> list[Mention]:
+    """The mentions, but one for a route in two parts around its drug: "intravenous *mannitol* infusion"."""
+    kept: list[Mention] = []
+    for mention in found:
+        before = kept[-2:]
+        if (
+            mention.type == "route"
+            and [one.type for one in before] == ["route", "drug"]
+            and not any(text[left.end : right.start].strip(" -") for left, right in pairwise([*before, mention]))
+        ):
+            first, drug = before
+            gap = (first.end, mention.start)
+            whole = f"{first.text} {mention.text}"
+            kept[-2:] = [Mention(type="route", text=whole, start=first.start, end=mention.end, gap=gap), drug]
+        else:
+            kept.append(mention)
+    return kept

@@ -24,6 +24,28 @@ _LAST_DOSE = re.compile(r"\b(?:last|final|complet\w+|end of|finish\w*)\b", re.IG
 """The end of a course is where its effects are counted from; a drug stopped for another reason is not."""
 _COMING = re.compile(r"\b(?:over|during|in|within) the (?:following|next|ensuing|subsequent|first)\b", re.IGNORECASE)
 _ANAESTHESIA = re.compile(r"\ban(?:a?)esthe", re.IGNORECASE)
+_AFTER_TAKING = re.compile(
+    r"\b(?:after|following)\b[^.;,]{0,80}\bfor (?:only |just |about |at least )?$", re.IGNORECASE
+)
+"""What a reaction "after treatment with X for N weeks" is counted from is the start of X."""
+_BENEFIT = re.compile(
+    r"\b(?:response|remission|efficacy|improve\w*|resolution|normal|regression|benefit)\b", re.IGNORECASE
+)
+_REPEATED = re.compile(
+    r"^\s+(?:of |after |following |on )?(?:the )?(?:re-?start|re-?introduc|re-?sum|re-?challeng|re-?expos|"
+    r"re-?admini|re-?initiat|drug re)",
+    re.IGNORECASE,
+)
+_FOLLOWED_UP = re.compile(r"\s+(?:of|after|at|during) (?:the )?follow-?up", re.IGNORECASE)
+_RESULT = re.compile(
+    r"(?:\b(?:remission|recovery|improvement|resolution|disappearance|relief) (?:of [^.;,]{3,50} )?"
+    r"(?:was|were|occurred|within)[^.;,]{0,30}|\b(?:performed|repeated|obtained|discharged|re-?examined))\s*$",
+    re.IGNORECASE,
+)
+"""What ends right before a time that is not one of an onset."""
+_LATER_LOOK = re.compile(
+    r"\b(?:follow-?up|repeat\w*|control|second|subsequent|another|serial)\b[^.;,]{0,60}$", re.IGNORECASE
+)
 _REASON = re.compile(r"\b(?:because of|due to|owing to|on account of|after developing|for)\b", re.IGNORECASE)
 
 
@@ -71,7 +93,7 @@ def _fit(
 ) -> float:  # fmt: skip
     """How well a time fits the beginning of a reaction, whatever the reaction; 0: not at all."""
     value = _relation(text, sentence, previous, time, suspects)
-    if value is None:
+    if value is None or _otherwise(text, sentence, time):
         return 0.0
     onset = _nearest(time, sentence.cued("onset"))
     signs = [m for m in sentence.of("disorder") if m.key in reactions and m.assertion != "negated"]
@@ -90,6 +112,20 @@ def _fit(
     return value
 
 
+def _otherwise(text: str, sentence: Sentence, time: TimeExpression) -> bool:
+    """Is it the time of a re-exposure, of a benefit, or of a later look at the patient?"""
+    then = text[time.end : min(sentence.end, time.end + _NEAR)]
+    if _REPEATED.match(then) or _FOLLOWED_UP.match(then):
+        return True
+    if _RESULT.search(text, max(sentence.start, time.start - _NEAR), time.start):
+        return True
+    if _LATER_LOOK.search(text, max(sentence.start, time.start - _NEAR), time.start):
+        return True
+    benefit = _BENEFIT.search(then)
+    found = [one.start for one in sentence.of("disorder") if one.start >= time.end and one.assertion != "negated"]
+    return benefit is not None and min(found, default=1 << 30) > time.end + benefit.start()
+
+
 def _relation(
     text: str, sentence: Sentence, previous: Sentence | None, time: TimeExpression, suspects: Collection[str]
 ) -> float | None:
@@ -100,6 +136,8 @@ def _relation(
         begun = _nearest(time, sentence.cued("start")) <= _CLOSE and not _nearest(time, sentence.cued("stop")) <= _CLOSE
         return 2.0 if begun and exposed else None
     if time.relation == "duration":
+        if exposed and _AFTER_TAKING.search(text, max(sentence.start, time.start - _NEAR), time.start):
+            return 2.0
         if _COMING.search(text, max(sentence.start, time.start - 30), time.end):
             return 0.5
         given = [cue for cue in sentence.cued(*_STARTING) if 0 <= time.start - cue.end <= _CLOSE]

@@ -11,8 +11,9 @@ of the ADE corpus (Gurulingappa et al., J Biomed Inform 2012;45:885-92): abbrevi
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, repeat
 from math import exp
+from operator import mul
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ class Classifier:
 
     def probability(self, found: Mapping[str, float]) -> float:
         """Between 0 and 1."""
-        return 1 / (1 + exp(-sum(self._weights.get(name, 0.0) * value for name, value in found.items())))
+        return 1 / (1 + exp(-sum(map(mul, map(self._weights.get, found, repeat(0.0)), found.values()))))
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,8 @@ Belongs here: who the persons are and which sentence is about whom.  Does not be
 """
 
 import re
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -64,7 +66,11 @@ def find(document: Document) -> list[Person]:
 def _assign(document: Document, candidates: Sequence[Candidate]) -> list[frozenset[int]]:
     """For each sentence the numbers of the patients it is about; one that does not say follows the one before."""
     everyone = frozenset(range(len(candidates)))
-    introduced = [[*c.age_evidence, *c.sex_evidence] for c in candidates]
+    starts = [sentence.start for sentence in document.sentences]
+    introduced: dict[int, set[int]] = defaultdict(set)  # by index of the sentence
+    for number, candidate in enumerate(candidates):
+        for start, _ in (*candidate.age_evidence, *candidate.sex_evidence):
+            introduced[bisect_right(starts, start) - 1].add(number)
     members: list[frozenset[int]] = []
     current = everyone
     for sentence in document.sentences:
@@ -72,11 +78,7 @@ def _assign(document: Document, candidates: Sequence[Candidate]) -> list[frozens
             members.append(everyone)
             continue
         words = document.text[sentence.start : sentence.end]
-        named = frozenset(
-            number
-            for number, spans in enumerate(introduced)
-            if any(sentence.start <= s < sentence.end for s, _ in spans)
-        )
+        named = frozenset(introduced.get(sentence.index, ()))
         named = named or _numbered(words, len(candidates), current) or _by_sex(words, candidates, _NOUN)
         if named:
             current = named
@@ -119,9 +121,9 @@ def _person(document: Document, candidate: Candidate | None, sentences: Sequence
             person.age = Age(value=candidate.age, unit=candidate.unit, evidence=list(candidate.age_evidence))
         if candidate.sex is not None:
             person.sex = SexFact(value=candidate.sex, evidence=list(candidate.sex_evidence))
-    starts = [(s.start, s.end) for s in sentences if s.zone in _TOLD]
+    told = [s.span for s in sentences if s.zone in _TOLD]
     for one in demographics.find(document.text):
-        if one.type == "ethnicity" and any(start <= one.start < end for start, end in starts):
+        if one.type == "ethnicity" and any(start <= one.start < end for start, end in told):
             person.ethnicity = TextFact(value=document.text[one.start : one.end], evidence=[(one.start, one.end)])
             break
     return person

@@ -14,11 +14,17 @@ from pipeline.records import Span
 # "10mg" gives "10", "mg" and "imatinib-induced" gives "imatinib", "-", "induced".
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:\d+[^\W\d_]*)*|'s\b|\S")
 
-# A sentence terminator with closing quotes or brackets, and a citation printed right after it (".[3,4]" or ".12").
-_TERMINATOR = re.compile(r"[.!?]+[\"'”’)\]]*(?P<citation>\[\d[\d,–\- ]{0,30}\]|\d{1,3}(?:[,–-]\d{1,3}){0,6})?(?=\s|$)")
+# A sentence terminator with closing quotes or brackets, and a citation printed right after it (".[3,4]" or ".12"); the
+# space behind it may have been lost ("… resolved.Our second patient").
+_TERMINATOR = re.compile(
+    r"[.!?]+[\"'”’)\]]*(?P<citation>\[\d[\d,–\- ]{0,30}\]|\d{1,3}(?:[,–-]\d{1,3}){0,6})?"
+    r"(?=\s|$|(?<=[a-z]{3}[.])[A-Z][a-z]*\s)"
+)
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘/]+$")
 _INITIAL = re.compile(r"(?:[A-Z]\.-?)*[A-Z]$")
 _WORD_BEFORE = re.compile(r"(\w+)\s+\S+$")
+_LONGEST = 2000  # code points of a sentence, about: what is longer is a table or a list
+_SPACE = re.compile(r"\s")
 _LOOK_BACK = 40  # code points of context before a full stop: longer than any abbreviation with the word before it
 
 
@@ -37,7 +43,8 @@ def sentences(text: str) -> list[Span]:
     """Spans of the sentences, in order, without surrounding white space; every non-space character lies in one.
 
     A blank line ends a sentence; so does a line break that the width of the lines around it does not explain, before a
-    capital or a digit: headings, titles and list items.  Any other line break is white space.
+    capital or a digit: headings, titles and list items.  Any other line break is white space.  An endless sentence is
+    cut at white space, so that what compares all parts of a sentence with each other stays linear in the text.
     """
     spans: list[Span] = []
     for start, end in _blocks(text):
@@ -51,6 +58,9 @@ def sentences(text: str) -> list[Span]:
 
 
 def _append(spans: list[Span], text: str, start: int, end: int) -> None:
+    while end - start > _LONGEST and (space := _SPACE.search(text, start + _LONGEST, end)):
+        _append(spans, text, start, space.start())
+        start = space.end()
     piece = text[start:end]
     stripped = piece.strip()
     if stripped:
@@ -108,6 +118,8 @@ def _ends_sentence(text: str, match: re.Match[str], begin: int, end: int) -> boo
     word = _LAST_WORD.search(context)
     if word is None:
         return True
+    if position == match.end() and "." in word[0]:
+        return False  # a web address
     rule = _words("abbreviations").get(word[0].lower())
     if rule == "never":
         return False
@@ -115,7 +127,7 @@ def _ends_sentence(text: str, match: re.Match[str], begin: int, end: int) -> boo
         return not following.isdigit()
     if rule == "case":
         return not following.isdigit() and text[position] not in "(["
-    if _INITIAL.match(word[0]):
+    if _INITIAL.match(word[0]) and context[: word.start()][-1:] != "/":  # "44 U/L." ends in a unit
         before = _WORD_BEFORE.search(context)
         return "." in word[0] or (before is not None and _words("sentence_words").get(before[1].lower()) == "lettered")
     return True

@@ -10,6 +10,7 @@ which it is not plain that they are no part of a name.
 """
 
 import gzip
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain, repeat
@@ -19,7 +20,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.data import MAPPINGS, lasting
+from pipeline.data import lasting
 from pipeline.extraction import features
 from pipeline.extraction.features import CLUSTER_PAIRS, PAIRS, REACH
 from pipeline.records import Span
@@ -43,11 +44,10 @@ _APART = 1000.0
 
 
 class Model(NamedTuple):
-    """A model file: ``features[rows[i]]`` weighs ``weights[i]`` for ``labels[columns[i]]``.
+    """A model file: ``features[rows[i]]``, which are sorted, weighs ``weights[i]`` for ``labels[columns[i]]``.
 
     ``labels`` are ``O``, then ``B-`` of all types, then ``I-`` of all types in the same order; ``transitions`` (labels,
-    labels) are those from the row's to the column's, ``-inf`` where impossible.  ``offsets`` are added to the scores of
-    a type's labels: above 0 more is found, below 0 less.
+    labels) are those from the row's to the column's, ``-inf`` where impossible.
     """
 
     labels: list[str]
@@ -56,10 +56,9 @@ class Model(NamedTuple):
     columns: Ids
     weights: Scores
     transitions: Scores
-    offsets: Mapping[str, float]
 
     @classmethod
-    def read(cls, path: Path, offsets: Mapping[str, float] | None = None) -> Self:
+    def read(cls, path: Path) -> Self:
         """From a file that ``training.train`` wrote."""
         with np.load(path, allow_pickle=False) as data:
             return cls(
@@ -69,8 +68,15 @@ class Model(NamedTuple):
                 data["columns"].astype(np.int64),
                 data["weights"].astype(np.float32),
                 data["transitions"],
-                offsets or {},
             )
+
+    def beginning(self, prefix: str) -> Iterator[tuple[int, str]]:
+        """The features that begin with a prefix: their numbers, and what follows it."""
+        first = bisect_left(self.features, prefix)
+        last = bisect_left(self.features, prefix[:-1] + chr(ord(prefix[-1]) + 1))
+        size = len(prefix)
+        for number in range(first, last):
+            yield number, self.features[number][size:]
 
 
 class _Filling:
@@ -114,15 +120,14 @@ class _Pairs:
         first = 0
         for model in models:
             places: dict[int, int] = {}
-            for number, name in enumerate(model.features):
-                if name.startswith(group):
-                    step, _, pair = name[len(group) :].partition("|")
-                    left, _, right = pair.rpartition("_")
-                    code = self._code(self._id(left), self._id(right))
-                    row = found.get(code)
-                    if row is None:
-                        found[code] = row = filling.row()
-                    places[number] = row * len(steps) + filling.slot[step]
+            for number, name in model.beginning(group):
+                step, _, pair = name.partition("|")
+                left, _, right = pair.rpartition("_")
+                code = self._id(left) << 32 | self._id(right)
+                row = found.get(code)
+                if row is None:
+                    found[code] = row = filling.row()
+                places[number] = row * len(steps) + filling.slot[step]
             filling.fill(model, first, places)
             first += len(model.labels)
         codes: Ids = np.array([-1, *found], np.int64)
@@ -133,17 +138,13 @@ class _Pairs:
     def _id(self, name: str) -> int:
         return self.ids.setdefault(name, len(self.ids) + 1)
 
-    @staticmethod
-    def _code(left: int, right: int) -> int:
-        return left << 32 | right
-
     def add(self, total: Scores, ids: Ids) -> None:
         """Add the weights of all neighbouring ``ids`` (0: a word of no pair) to the tokens' scores."""
-        at = np.flatnonzero((ids[:-1] > 0) & (ids[1:] > 0))
+        at = ((ids[:-1] > 0) & (ids[1:] > 0)).nonzero()[0]
         codes = ids[at] << 32 | ids[at + 1]
-        place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
-        hit = self._codes[place] == codes
-        at, weights = at[hit], self._weights[place[hit]]
+        place = np.minimum(self._codes.searchsorted(codes), len(self._codes) - 1)
+        hit = (self._codes[place] == codes).nonzero()[0]
+        at, weights = at[hit], self._weights.take(place[hit], axis=0)
         for number, step in enumerate(self._steps):  # what falls beyond a sentence falls into a gap
             total[at - step] += weights[:, number]
 
@@ -164,8 +165,6 @@ class Tables:
         self._cluster_pairs = _Pairs("clusters:", CLUSTER_PAIRS, models, self.columns)
         self._triggers = self._by_class("", features.trigger_classes(), models)
         self._names = self._by_class("named-", features.NAMED, models)
-        offsets = [model.offsets.get(label[2:], 0.0) for model in models for label in model.labels]
-        self._triggers[0][:] += np.array(offsets, np.float32)
         self._reset()
 
     def _read_words(self, models: Sequence[Model]) -> None:
@@ -181,19 +180,15 @@ class Tables:
         first = 0
         for model in models:
             places: dict[int, int] = {}
-            for number, name in enumerate(model.features):
-                distance, bar, feature = name.partition("|")
-                if bar and distance in filling.slot:
-                    known = self._near
-                    if distance != "0":
-                        known = (
-                            self._far if distance[-1] == str(REACH)
-                            else self._beside if feature.startswith("suffix=") else known
-                        )  # fmt: skip
-                    row = known.get(feature)
+            for step in _DISTANCES:
+                slot = filling.slot[str(step)]
+                known = self._far if abs(step) == REACH else self._near
+                for number, feature in model.beginning(f"{step}|"):
+                    own = self._beside if step and known is self._near and feature.startswith("suffix=") else known
+                    row = own.get(feature)
                     if row is None:
-                        known[feature] = row = filling.row()
-                    places[number] = row * len(_DISTANCES) + filling.slot[distance]
+                        own[feature] = row = filling.row()
+                    places[number] = row * len(_DISTANCES) + slot
             filling.fill(model, first, places)
             first += len(model.labels)
         self._weights = filling.table().reshape(-1, len(_DISTANCES) * self.columns)
@@ -201,16 +196,14 @@ class Tables:
     def _by_class(self, prefix: str, kinds: Sequence[str], models: Sequence[Model]) -> list[Scores]:
         """Weights of pairs ``a_b`` of classes on the left, on the right and around: (a × classes + b, columns)."""
         classes = {name: number for number, name in enumerate(kinds)}
-        sides = {f"{prefix}{side}": number for number, side in enumerate(("left", "right", "between"))}
-        tables: Scores = np.zeros((len(sides), len(classes) ** 2, self.columns), np.float32)
+        tables: Scores = np.zeros((3, len(classes) ** 2, self.columns), np.float32)
         first = 0
         for model in models:
             place: Ids = np.full(len(model.features), -1)
-            for number, name in enumerate(model.features):
-                side, _, pair = name.partition(":")
-                if side in sides:
+            for side, name in enumerate(("left", "right", "between")):
+                for number, pair in model.beginning(f"{prefix}{name}:"):
                     left, _, right = pair.partition("_")
-                    place[number] = (sides[side] * len(classes) + classes[left]) * len(classes) + classes[right]
+                    place[number] = (side * len(classes) + classes[left]) * len(classes) + classes[right]
             own = place[model.rows] >= 0
             tables.reshape(-1, self.columns)[place[model.rows[own]], model.columns[own] + first] = model.weights[own]
             first += len(model.labels)
@@ -314,9 +307,16 @@ class Tagger:
         self.labels = model.labels
         self.tables = tables
         self._own = slice(first, first + len(model.labels))
-        self._transitions = model.transitions
+        self.transitions = model.transitions
         self._types = len(model.labels) // 2
         self._bounds = _bounds(model.transitions, self._types)
+        begins, insides = np.arange(self._types) + 1, np.arange(self._types) + self._types + 1
+        # To "O" and the labels B from all, to each label I from B and I of its type, and all the other way round.
+        self._moves = (
+            np.ascontiguousarray(model.transitions[:, : self._types + 1, None]),
+            np.stack([model.transitions[begins, insides], model.transitions[insides, insides]])[..., None],
+            np.ascontiguousarray(model.transitions.T),
+        )
 
     @classmethod
     def read(cls, path: Path, words: features.WordTable) -> Self:
@@ -339,25 +339,9 @@ class Tagger:
     def decode(self, scores: Sequence[Scores]) -> list[list[str]]:
         """The best label sequence of each sentence: Viterbi over all stretches of undecided tokens at once."""
         paths: list[list[str]] = [["O"] * len(one) for one in scores]
-        sizes = np.array([len(one) for one in scores], np.int64)
-        starts = np.cumsum(sizes) - sizes
-        size = int(sizes.sum())
-        if not size:
-            return paths
-        flat = np.concatenate(scores)
-        border = np.zeros(size + 1, bool)  # a sentence begins, or the text ends
-        border[starts] = border[size] = True
-        undecided = self._undecided(flat, border)
-        begins = undecided & border[:-1]
-        begins[1:] |= undecided[1:] & ~undecided[:-1]
-        ends = undecided & border[1:]
-        ends[:-1] |= undecided[:-1] & ~undecided[1:]
-        # The tokens around a stretch are "O", or it begins or ends a sentence.
-        flat[begins & ~border[:-1]] += self._transitions[0]
-        flat[begins & border[:-1], self._types + 1 :] = -np.inf
-        flat[ends & ~border[1:]] += self._transitions[:, 0]
-        first = np.flatnonzero(begins)
-        places, columns = self._best(flat, first, np.flatnonzero(ends) + 1 - first)
+        flat, first, sizes = self.stretches(scores, _MARGIN)
+        places, columns = self._best(flat, first, sizes)
+        starts = np.cumsum([0, *map(len, scores)])[:-1]
         inside = np.searchsorted(starts, places, side="right") - 1
         for sentence, place, column in zip(
             inside.tolist(), (places - starts[inside]).tolist(), columns.tolist(), strict=True
@@ -365,8 +349,33 @@ class Tagger:
             paths[sentence][place] = self.labels[column]
         return paths
 
-    def _undecided(self, flat: Scores, border: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which tokens (rows) can a run of spans cover that gains more than labelling its tokens "O" would?
+    def stretches(self, scores: Sequence[Scores], margin: float) -> tuple[Scores, Ids, Ids]:
+        """The stretches of tokens that no labelling leaves out by more than ``margin`` (log scale).
+
+        Returns the scores of all sentences below each other, and first rows and sizes of the stretches.  The tokens
+        around a stretch are "O", or it begins or ends a sentence: what that adds is in the scores of its edges.
+        """
+        sizes = np.array([len(one) for one in scores], np.int64)
+        starts = (np.cumsum(sizes) - sizes)[sizes > 0]
+        size = int(sizes.sum())
+        if not size:
+            return np.zeros((0, len(self.labels)), np.float32), starts, starts
+        flat = np.concatenate(scores)
+        border = np.zeros(size + 1, bool)  # a sentence begins, or the text ends
+        border[starts] = border[size] = True
+        undecided = self._undecided(flat, border, margin)
+        begins = undecided & border[:-1]
+        begins[1:] |= undecided[1:] & ~undecided[:-1]
+        ends = undecided & border[1:]
+        ends[:-1] |= undecided[:-1] & ~undecided[1:]
+        flat[begins & ~border[:-1]] += self.transitions[0]
+        flat[begins & border[:-1], self._types + 1 :] = -np.inf
+        flat[ends & ~border[1:]] += self.transitions[:, 0]
+        first = np.flatnonzero(begins)
+        return flat, first, np.flatnonzero(ends) + 1 - first
+
+    def _undecided(self, flat: Scores, border: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
+        """Which tokens (rows) can a run of spans cover that loses no more than ``margin`` against "O" for its tokens?
 
         A run that surely loses is on no best path.  The gain of a run is at most that of its first token as a beginning
         plus what each further one adds by the label that suits it best; the best run over a token is the best beginning
@@ -382,7 +391,7 @@ class Tagger:
         best = np.maximum.accumulate((begin + np.where(starts[:, None], 0, enter)).max(axis=1) - reached)
         reached[~border[1:]] += leave
         best += np.maximum.accumulate(reached[::-1])[::-1]
-        found: NDArray[np.bool_] = best > -_MARGIN
+        found: NDArray[np.bool_] = best > -margin
         return found
 
     def _best(self, flat: Scores, first: Ids, sizes: Ids) -> tuple[Ids, Ids]:
@@ -392,23 +401,22 @@ class Tagger:
         """
         if not len(first):
             return first, first
-        order = np.argsort(-sizes, kind="stable")
+        order = (-sizes).argsort(kind="stable")
         offsets, sizes = first[order], sizes[order]
-        active = np.searchsorted(-sizes, -np.arange(sizes[0]), side="left").tolist()
+        steps = np.arange(sizes[0])
+        active = (-sizes).searchsorted(-steps, side="left").tolist()
+        rows = np.minimum(offsets + steps[:, None], len(flat) - 1)
+        own = np.ascontiguousarray(flat.take(rows, axis=0).transpose(0, 2, 1))  # (steps, labels, stretches)
+        outer, inner, backward = self._moves
         types = self._types
-        outer = np.ascontiguousarray(self._transitions[:, : types + 1, None])  # to "O" and to the labels B
-        inner = np.arange(types)
-        begun = self._transitions[inner + 1, inner + types + 1, None]
-        going = self._transitions[inner + types + 1, inner + types + 1, None]
-        best = flat[offsets].T
+        best = own[0]
         trail = [best]
-        for step in range(1, sizes[0]):
+        for step in range(1, len(steps)):
             count = active[step]
-            before, best = best[:, :count], flat.take(offsets[:count] + step, axis=0).T
+            before, best = best[:, :count], own[step, :, :count]
             best[: types + 1] += np.maximum.reduce(before[:, None] + outer)
-            best[types + 1 :] += np.maximum(before[1 : types + 1] + begun, before[types + 1 :] + going)
+            best[types + 1 :] += np.maximum.reduce(before[1:].reshape(2, types, count) + inner)
             trail.append(best)
-        backward = np.ascontiguousarray(self._transitions.T)
         columns = best.argmax(axis=0)
         chosen = [columns]
         for best in reversed(trail[:-1]):  # the stretches that end at this step join
@@ -417,13 +425,14 @@ class Tagger:
             columns = np.concatenate([known, best[:, count:].argmax(axis=0)]) if count < best.shape[1] else known
             chosen.append(columns)
         found = np.concatenate(chosen[::-1])
-        places = np.concatenate([offsets[:count] + step for step, count in enumerate(active)])
-        return places[found > 0], found[found > 0]
+        places = np.concatenate([row[:count] for row, count in zip(rows, active, strict=True)])
+        marked = found.nonzero()[0]
+        return places[marked], found[marked]
 
     def gain(self, scores: Scores, columns: NDArray[np.int64]) -> float:
         """By how much (log scale) a labelling of one sentence scores better than one that marks nothing."""
-        own = scores[np.arange(len(columns)), columns].sum() + self._transitions[columns[:-1], columns[1:]].sum()
-        return float(own - scores[:, 0].sum() - self._transitions[0, 0] * (len(columns) - 1))
+        own = scores[np.arange(len(columns)), columns].sum() + self.transitions[columns[:-1], columns[1:]].sum()
+        return float(own - scores[:, 0].sum() - self.transitions[0, 0] * (len(columns) - 1))
 
     def tag(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
         """Labels (``O``, ``B-drug``, ``I-drug`` …) of every token of every sentence."""
@@ -460,7 +469,7 @@ def _surroundings(words: Ids, triggers: Ids) -> tuple[Ids, Ids, Ids, Ids]:
     """``features.surroundings`` of all tokens; ``words`` is 0 and ``triggers`` none between sentences."""
     stops = (triggers > 0) | (words == 0)
     kinds = triggers[stops]
-    behind = np.cumsum(stops)
+    behind = stops.cumsum()
     before = behind - stops
     last = len(kinds) - 1
     return kinds[before - 1], kinds[before - 2], kinds[np.minimum(behind, last)], kinds[np.minimum(behind + 1, last)]
@@ -509,15 +518,8 @@ def _shipped_words() -> Words:
 
 @lru_cache(maxsize=1)
 def _shipped() -> dict[str, Tagger]:
-    rows = (MAPPINGS / "tagger" / "offsets.tsv").read_text(encoding="utf-8").splitlines()
-    split = [row.split("\t") for row in rows if row and not row.startswith("#")]
     with lasting():
-        models = {
-            name: Model.read(
-                MODELS / f"{name}.npz", {kind: float(value) for model, kind, value in split if model == name}
-            )
-            for name in ("mentions", "pairs")
-        }
+        models = {name: Model.read(MODELS / f"{name}.npz") for name in ("mentions", "pairs")}
         tables = Tables(list(models.values()), _shipped_words())
         first = np.cumsum([0, *(len(model.labels) for model in models.values())]).tolist()
         return {name: Tagger(model, tables, place) for (name, model), place in zip(models.items(), first, strict=False)}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from pipeline.extraction.cues import Cue
+from pipeline.extraction.weights import weights
 from pipeline.records import Section, SectionKind, Span
 
 Zone = Literal["case", "summary", "literature", "general", "apart"]
@@ -30,19 +31,16 @@ _PERSON = re.compile(
     r"|\byears? old\b|\baged? (?:of )?\d|\b\d\d?[\s-]?(?:yo|y/o)\b",
     re.IGNORECASE,
 )
+_PLURALS = ("patients", "cases", "subjects", "children", "men", "individuals", "adults", "users")
 _PLURAL = re.compile(r"\b(?:patients|cases|subjects|children|women|men|individuals|adults|users)\b", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+# Most sentences hold nothing that these patterns could match; that is found out much faster than by matching them.
 
 # How much one cue says for its zone; a citation or a share of patients says it is not this case.
-_WEIGHTS = {"case.strong": 2.0, "case": 1.0, "literature.strong": 2.0, "general": 1.5, "summary": 2.0}
-_PERSON_WEIGHT = 3.0
-_CITATION_WEIGHT = 1.5
-_SHARE_WEIGHT = 2.5
-_PLURAL_WEIGHT = 1.0
+_WEIGHTS = weights("zones")
+_CUED = ("case.strong", "case", "literature.strong", "general", "summary")
 _TOLD = frozenset({"stop:before", "start:before", "restart:before", "reduce:before", "increase:before"})
-_TOLD_WEIGHT = 1.0
 _MOST_CUES = 3
-_HABIT = 1.0
-"""How much the sentence before says."""
 _PRIOR: dict[SectionKind, tuple[float, float, float]] = {  # for case, literature, general
     "case": (2.5, 0.0, 0.0),
     "results": (1.5, 0.0, 0.0),
@@ -89,27 +87,29 @@ def zones(
 
 
 def _zone(sentence: str, kind: SectionKind, cues: Sequence[Cue], last: Zone) -> Zone:
-    weight = dict.fromkeys(_WEIGHTS, 0.0)
+    weight = dict.fromkeys(_CUED, 0.0)
     for cue in cues:
         if cue.kind in weight:
             weight[cue.kind] = min(weight[cue.kind] + _WEIGHTS[cue.kind], _MOST_CUES * _WEIGHTS[cue.kind])
     prior = _PRIOR.get(kind, (0.0, 0.0, 0.0))
     told = any(cue.kind in _TOLD for cue in cues)
-    case = weight["case.strong"] + (_TOLD_WEIGHT if told else 0.0) + weight["case"] + prior[0]
-    if _PERSON.search(sentence):
-        case += _PERSON_WEIGHT
+    case = weight["case.strong"] + (_WEIGHTS["told"] if told else 0.0) + weight["case"] + prior[0]
+    low = sentence.lower()
+    numbers = _DIGIT.search(sentence) is not None
+    if (numbers or "old" in low) and _PERSON.search(sentence):
+        case += _WEIGHTS["person"]
     literature = weight["literature.strong"] + prior[1]
-    if _CITATION.search(sentence):
-        literature += _CITATION_WEIGHT
-    if _SHARE.search(sentence):
-        literature += _SHARE_WEIGHT
-    if _PLURAL.search(sentence):
-        literature += _PLURAL_WEIGHT
+    if (numbers or "et al" in low) and _CITATION.search(sentence):
+        literature += _WEIGHTS["citation"]
+    if numbers and _SHARE.search(sentence):
+        literature += _WEIGHTS["share"]
+    if any(map(low.__contains__, _PLURALS)) and _PLURAL.search(sentence):
+        literature += _WEIGHTS["plural"]
     general = weight["general"] + prior[2]
     if last == "case":
-        case += _HABIT
+        case += _WEIGHTS["habit"]
     elif last == "literature":
-        literature += _HABIT
+        literature += _WEIGHTS["habit"]
     if weight["summary"] and weight["summary"] + prior[0] >= literature:
         return "summary"
     if case > max(literature, general):

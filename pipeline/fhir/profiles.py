@@ -12,6 +12,8 @@ from pipeline.fhir.settings import Options, Resource, Version
 _FHIR_VERSION = {"R4": "4.0.1", "R5": "5.0.0"}
 _DEFAULTS = Options()
 _EXTENSION = "http://hl7.org/fhir/StructureDefinition/Extension"
+_ID_PREFIX = "case2fhir-"
+"""Ids are shared by all that a server holds, and others define a rechallenge too."""
 
 
 @cache
@@ -27,7 +29,7 @@ def _header(kind: str, id_: str, definition: dict[str, Any], options: Options) -
     id_ = id_.replace("_", "-")
     return {
         "resourceType": kind,
-        "id": id_,
+        "id": f"{_ID_PREFIX}{id_}",
         "text": narrative(definition["title"], [("Description", definition["description"])]),
         "url": f"{options.base}/{kind}/{id_}",
         "version": "1.0.0",

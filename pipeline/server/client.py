@@ -118,41 +118,6 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._http.close()
 
-    def attempt(
-        self,
-        method: str,
-        path: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        *,
-        changes: bool = False,
-    ) -> httpx.Response:
-        """One request, without another try; ``path`` below the base, or an address (another host: no credentials).
-
-        ``changes``: whether it is to change something on the server.  Raises Unavailable, Refused, Denied, GaveUp.
-        """
-        self.pace.wait()
-        with self._lock:
-            self.requests += 1
-        try:
-            response = self._judged(self._exchange(method, path, body, dict(headers or {})))
-        except Unavailable as error:
-            error.changes = changes
-            raise
-        except Refused:
-            self.pace.answered(changes)
-            raise
-        self.pace.answered(changes)
-        return response
-
-    def own(self, address: str) -> str:
-        """An address that the server gave for itself, on the host that we know it by.
-
-        Servers behind a proxy name inner hosts; and no other host gets our credentials.
-        """
-        base = httpx.URL(self._base)
-        return str(base.join(address).copy_with(scheme=base.scheme, host=base.host, port=base.port))
-
     def ask(
         self,
         method: str,
@@ -161,9 +126,26 @@ class Client:
         headers: Mapping[str, str] | None = None,
         *,
         changes: bool = False,
+        once: bool = False,
     ) -> httpx.Response:
-        """Like ``attempt``, tried again until the server answers: for requests that may be repeated."""
-        return self.patiently(lambda: self.attempt(method, path, body, headers, changes=changes))
+        """One request, repeated while the server is away; ``path`` below the base, or an address.
+
+        Another host gets no credentials.  ``changes``: whether it is to change something on the server.  ``once``:
+        no second try.  Raises Refused, Denied, GaveUp; where there is no second try, Unavailable too.
+        """
+
+        def attempt() -> httpx.Response:
+            return self._attempt(method, path, body, dict(headers or {}), changes=changes)
+
+        return attempt() if once else self.patiently(attempt)
+
+    def own(self, address: str) -> str:
+        """An address that the server gave for itself, on the host that we know it by.
+
+        Servers behind a proxy name inner hosts; and no other host gets our credentials.
+        """
+        base = httpx.URL(self._base)
+        return str(base.join(address).copy_with(scheme=base.scheme, host=base.host, port=base.port))
 
     def patiently(self, act: Callable[[], T]) -> T:
         """``act()``, again and again while it raises Unavailable; an internal error (500) is final after some times."""
@@ -176,6 +158,24 @@ class Client:
                     raise Refused(str(error), status=500) from error
                 self.pace.failed(error, attempt)
                 attempt += 1
+
+    def _attempt(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], *, changes: bool
+    ) -> httpx.Response:
+        """One request that succeeds. Raises Unavailable, Refused, Denied, GaveUp."""
+        self.pace.wait()
+        with self._lock:
+            self.requests += 1
+        try:
+            response = self._judged(self._exchange(method, path, body, headers))
+        except Unavailable as error:
+            error.changes = changes
+            raise
+        except Refused:
+            self.pace.answered(changes)
+            raise
+        self.pace.answered(changes)
+        return response
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> httpx.Response:
         """Any answer. Raises Unavailable, Denied."""

@@ -62,7 +62,7 @@ def _canonical(xhtml: str) -> str:
 def _batch(client: Client, references: list[str]) -> dict[str, dict[str, Any]]:
     entries = [{"request": {"method": "GET", "url": reference}} for reference in references]
     asked = orjson.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries})
-    answered = entries_of(client.attempt("POST", "", asked).content, len(references))
+    answered = entries_of(client.ask("POST", "", asked, once=True).content, len(references))
     found = {}
     for reference, entry in zip(references, answered, strict=True):
         status = str(entry.get("response", {}).get("status", ""))

@@ -199,7 +199,7 @@ class Sender:
         references = {item.reference for item in items}
         outcome.in_doubt |= references
         try:
-            answered = entries_of(self._client.attempt("POST", "", body, changes=True).content, len(items))
+            answered = entries_of(self._client.ask("POST", "", body, changes=True, once=True).content, len(items))
         except Refused:
             outcome.in_doubt -= references
             raise
@@ -237,7 +237,7 @@ class Sender:
     def _alive(self) -> bool:
         """Whether the server answers at all."""
         try:
-            self._client.attempt("GET", "metadata")
+            self._client.ask("GET", "metadata", once=True)
         except (Unavailable, Refused):
             return False
         return True

@@ -46,6 +46,8 @@ _SECTION_TYPES: dict[str, SectionKind] = {
     "data-availability": "furniture", "coi-statement": "furniture", "ethics-statement": "furniture",
     "author-contribution": "furniture", "funding-information": "furniture",
 }  # fmt: skip
+_WIDEST = 100
+"""Columns or rows that a cell of a table may take; more is a slip."""
 _DATES = ("ppub", "collection", "epub", "pub", "epub-ppub", "electronic", "print")
 
 
@@ -183,11 +185,44 @@ def _figure(figure: Element, builder: TextBuilder) -> None:
 def _table(wrap: Element, builder: TextBuilder) -> None:
     label = inline(wrap.find("label")) or None
     builder.add(_labelled(label or "", inline(wrap.find("caption"))), "caption", label, new=True)
+    merged: dict[int, tuple[int, str]] = {}
     for row in wrap.iter("tr"):
-        cells = [inline(cell) for cell in row if name(cell) in ("td", "th")]
+        cells = _cells(row, merged)
         builder.add("\t".join(cells).rstrip("\t") if any(cells) else "", "table", label)
     for foot in wrap.findall("table-wrap-foot"):
         builder.add(inline(foot), "table", label)
+
+
+def _cells(row: Element, merged: dict[int, tuple[int, str]]) -> list[str]:
+    """The cells of a row, one for each column: a cell over several rows is said in each, one over columns in the first.
+
+    ``merged`` maps columns to the rows that a cell above still reaches and to its words; it is kept up to date.
+    """
+    cells: list[str] = []
+    for cell in [c for c in row if name(c) in ("td", "th")]:
+        _from_above(cells, merged)
+        rows, columns = _span(cell, "rowspan"), _span(cell, "colspan")
+        for words in [inline(cell), *[""] * (columns - 1)]:
+            if rows > 1:
+                merged[len(cells)] = (rows - 1, words)
+            cells.append(words)
+    _from_above(cells, merged)
+    return cells
+
+
+def _from_above(cells: list[str], merged: dict[int, tuple[int, str]]) -> None:
+    """Add the cells of the next columns that reach down from rows above."""
+    while len(cells) in merged:
+        rows, words = merged.pop(len(cells))
+        if rows > 1:
+            merged[len(cells)] = (rows - 1, words)
+        cells.append(words)
+
+
+def _span(cell: Element, side: str) -> int:
+    """How many rows or columns a cell takes; what is no small number is one."""
+    stated = cell.get(side) or ""
+    return min(int(stated), _WIDEST) if re.fullmatch(r"[1-9]\d{0,2}", stated) else 1
 
 
 def _labelled(label: str, text: str) -> str:

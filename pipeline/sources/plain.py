@@ -132,24 +132,34 @@ def unwrap(text: str) -> str:
     """Join lines that were broken to fit a width back into paragraphs; other line breaks stay.
 
     A text counts as wrapped when its longer lines are about equally long.  A line is then joined to the one before if
-    that one had no room for its first word, or if it goes on in lower case.  A word hyphenated at the line end is
-    rejoined; the hyphen stays where the word is a compound.
+    that one had no room for its first word, or if it goes on in lower case; rows of tables stay apart.  A word
+    hyphenated at the line end is rejoined; the hyphen stays where the word is a compound.
     """
     if text.count("\n") < 2:
         return text
-    lines = [line.strip() for line in text.split("\n")]
+    lines = [line.rstrip() if _is_row(line) else line.strip() for line in text.split("\n")]
     width = _width(lines)
     if width is None:
         return "\n".join(lines)
     joined: list[str] = []
     before = ""  # the line before as it stood in the file
     for line in lines:
-        if before and line and not _OPENS.match(line) and _continues(before, line, width):
+        if before and line and _may_join(before, line) and _continues(before, line, width):
             joined[-1] = _join(joined[-1], line, text)
         else:
             joined.append(line)
         before = line
     return "\n".join(joined)
+
+
+def _may_join(before: str, line: str) -> bool:
+    """Return whether neither line is a row of a table, and the second opens nothing of its own."""
+    return not (_OPENS.match(line) or _is_row(line) or _is_row(before))
+
+
+def _is_row(line: str) -> bool:
+    """Return whether tabs or bars part a line into cells."""
+    return "\t" in line.strip() or line.count("|") > 1
 
 
 def _width(lines: list[str]) -> int | None:

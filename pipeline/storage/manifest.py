@@ -6,6 +6,7 @@ run was, and how long it took, is in ``run.json``, which the manifest only names
 """
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -20,6 +21,8 @@ from pipeline import __version__
 from pipeline.data import EXPECTATIONS, MAPPINGS
 from pipeline.paths import FORMAT, RUN_RECORD, TABLES, FhirVersion
 from pipeline.storage.files import FileEntry
+from pipeline.terminology import VARIABLE
+from pipeline.terminology.vocabularies import discover
 
 FORMAT_VERSION: Final = 1
 """Raised when a reader of the older form would misread the newer one."""
@@ -52,22 +55,36 @@ class ShardEntry(msgspec.Struct, kw_only=True, frozen=True):
 @cache
 def data_version(folder: Path) -> str:
     """SHA-256 over names and contents of a data folder: the version of ``mappings/`` or ``expectations/``."""
-    return _digest(folder, frozenset({"__pycache__"}))
+    return _digest(folder)
 
 
-def _digest(folder: Path, without: frozenset[str]) -> str:
+@cache
+def _vocabularies(named: str) -> str | None:
+    """SHA-256 over the vocabularies that users bring, in their order; None without any. Where they lie does not count.
+
+    Raises UsageError for one that is not there.
+    """
+    digests = []
+    for path in (Path(path) for path in named.split(os.pathsep) if path):
+        for reader, found in discover(path):
+            beside = sorted(found.parent.glob("sct2_Concept_Snapshot*.txt"))  # read with the descriptions
+            digests.append(" ".join([reader.__name__, *map(_digest, [found, *beside])]))
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest() if digests else None
+
+
+def _digest(root: Path, without: frozenset[str] = frozenset({"__pycache__"})) -> str:
+    """SHA-256 over a file, or names and contents of the files below a folder."""
     digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*")):
-        name = file.relative_to(folder)
+    for file in sorted(root.rglob("*")) if root.is_dir() else [root]:
+        name = file.relative_to(root)
         if file.is_file() and not without.intersection(name.parts):
-            content = file.read_bytes()
-            digest.update(f"{name.as_posix()}\0{len(content)}\0".encode())
-            digest.update(content)
+            with file.open("rb") as content:
+                digest.update(f"{name.as_posix()}\0{hashlib.file_digest(content, 'sha256').hexdigest()}\0".encode())
     return digest.hexdigest()
 
 
 @cache
-def _versions() -> dict[str, Any]:
+def _shipped() -> dict[str, Any]:
     return {
         "case2fhir": __version__,
         "code": _digest(_PACKAGE, _SHAPELESS),
@@ -78,8 +95,8 @@ def _versions() -> dict[str, Any]:
 
 
 def versions() -> dict[str, Any]:
-    """Versions of everything that shapes a dataset: ours (release, hashes of code and data files), and libraries'."""
-    return dict(_versions())
+    """Versions of everything that shapes a dataset: ours (release, hashes of code and data), libraries', the user's."""
+    return _shipped() | {"vocabularies": _vocabularies(os.environ.get(VARIABLE, ""))}
 
 
 def fingerprint(digests: Mapping[str, str], options: Mapping[str, Any]) -> str:

@@ -34,7 +34,8 @@ _NUMBER: Final = pa.float64()
 _COUNT: Final = pa.int32()
 _FLAG: Final = pa.bool_()
 _TEXTS: Final = pa.list_(pa.string())
-_SPANS: Final = pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32())]))
+_SPAN: Final = pa.struct([("start", pa.int32()), ("end", pa.int32())])
+_SPANS: Final = pa.list_(_SPAN)
 _CODINGS: Final = pa.list_(pa.struct([("system", pa.string()), ("code", pa.string()), ("display", pa.string())]))
 _CONCEPTS: Final = pa.list_(
     pa.struct([("term", pa.string()), ("codings", _CODINGS), ("verbatim", _TEXTS), ("evidence", _SPANS)])
@@ -186,9 +187,10 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         report_id=_REPORT_ID,
         mention=(_COUNT, "Position among the report's mentions, from 1."),
         type=(_TEXT, "What it names: drug, reaction, age …"),
-        text=(_TEXT, "The surface form; equals reports.text[start:end]."),
+        text=(_TEXT, "The surface form; equals reports.text[start:end] without the gap."),
         start=(_COUNT, "First code point."),
         end=(_COUNT, "One past the last code point."),
+        gap=(_SPAN, "What interrupts it: in text a space stands for it."),
         assertion=(_TEXT, "present, negated, possible, hypothetical, historical, family or literature."),
         concept=(_TEXT, "Preferred name of the recognised lexicon concept."),
     ),
@@ -335,7 +337,8 @@ def _assessment(assessment: Assessment) -> Row:
 
 
 def _mention(report_id: str, number: int, mention: Mention) -> Row:
-    return {"report_id": report_id, "mention": number} | msgspec.structs.asdict(mention)
+    gap = _spans([mention.gap])[0] if mention.gap else None
+    return {"report_id": report_id, "mention": number} | msgspec.structs.asdict(mention) | {"gap": gap}
 
 
 def _spans(evidence: Evidence) -> list[Row]:

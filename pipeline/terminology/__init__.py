@@ -26,9 +26,12 @@ def lexicon(paths: Sequence[Path] | None = None) -> Lexicon:
 
     ``UsageError`` for a vocabulary that cannot be read.
     """
-    if paths is None:
-        paths = [Path(path) for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
-    return _lexicon(tuple(paths))
+    return _named(os.environ.get(VARIABLE, "")) if paths is None else _lexicon(tuple(paths))
+
+
+@lru_cache(maxsize=2)
+def _named(paths: str) -> Lexicon:
+    return _lexicon(tuple(Path(path) for path in paths.split(os.pathsep) if path))
 
 
 @lru_cache(maxsize=2)

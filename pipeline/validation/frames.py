@@ -177,10 +177,14 @@ class _Shard:
 
     def _mention(self, row: Row) -> Row:
         text = self.texts.get(row["report_id"])
+        start, end, gap = row["start"], row["end"], row["gap"]
+        said = None
+        if text is not None:
+            said = f"{text[start : gap['start']]} {text[gap['end'] : end]}" if gap else text[start:end]
         return row | {
             "report_known": text is not None,
-            "spans_outside": self._outside({"report_id": row["report_id"], "span": row}),
-            "verbatim_unquoted": int(text is not None and text[row["start"] : row["end"]] != row["text"]),
+            "spans_outside": self._outside({"report_id": row["report_id"], "spans": [row, gap]}),
+            "verbatim_unquoted": int(text is not None and said != row["text"]),
         }
 
     def _outside(self, row: Row) -> int:

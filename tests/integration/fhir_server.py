@@ -44,13 +44,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(version: str = "R4", port: int | None = None, *, lasting: bool = False) -> Iterator[FhirServer]:
+def running(
+    version: str = "R4", port: int | None = None, *, lasting: bool = False, validate: bool = True
+) -> Iterator[FhirServer]:
     """A fresh server of FHIR ``"R4"`` or ``"R5"``, stopped at the end. Raises RuntimeError if it does not come up.
 
     It starts fast and gets no faster; a ``lasting`` one starts slower and is worth it for thousands of requests.
+    ``validate``: whether it validates what is sent to it.
     """
     port = port or free_port()
     options = ["-Xmx4g"] if lasting else ["-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    options.append(f"-Dvalidate={str(validate).lower()}")
     command = ["java", *options, "-cp", java.class_path(PROJECT), "FhirServer", version, str(port)]
     base = f"http://127.0.0.1:{port}/fhir"
     with TemporaryDirectory() as folder, (Path(folder) / "log").open("w+b") as log:

@@ -34,7 +34,7 @@ def class_path(project: Path) -> str:
     target = project / "target"
     listed = target / "classpath.txt"
     if not _is_current(project, listed):
-        _run("mvn", "--quiet", "--batch-mode", "process-classes", cwd=project)
+        execute("mvn", "--quiet", "--batch-mode", "process-classes", cwd=project)
         listed.touch()
     folders = [target / "classes"]
     if (project / PACKAGES).exists():
@@ -42,7 +42,7 @@ def class_path(project: Path) -> str:
         folders[-1].mkdir(exist_ok=True)
         for name, line in zip(packages(project), (project / PACKAGES).read_text().split(), strict=True):
             if not (folders[-1] / name).exists():
-                _run("npm", "pack", "--silent", "--pack-destination", str(folders[-1]), line, cwd=target)
+                execute("npm", "pack", "--silent", "--pack-destination", str(folders[-1]), line, cwd=target)
     return os.pathsep.join([*map(str, folders), listed.read_text(encoding="utf-8")])
 
 
@@ -55,5 +55,7 @@ def _is_current(project: Path, listed: Path) -> bool:
     return newest <= listed.stat().st_mtime and all(map(os.path.exists, jars))
 
 
-def _run(*command: str, cwd: Path) -> None:
-    subprocess.run(command, cwd=cwd, check=True, stdin=subprocess.DEVNULL)
+def execute(*command: str, cwd: Path) -> None:
+    """Run a program that builds or fetches something. Raises CalledProcessError."""
+    # In a session of its own: Maven sets up the terminal, and would be stopped there if we run in its background.
+    subprocess.run(command, cwd=cwd, check=True, stdin=subprocess.DEVNULL, start_new_session=True)

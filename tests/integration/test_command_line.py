@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import __version__
-from tests.integration.command import case2fhir
+from tests.integration.command import case2fhir, case2fhir_process
+
+VOCABULARIES = Path(__file__).parents[1] / "data" / "terminology"
 
 LETTER = (
     "A 66-year-old woman developed a rash after imatinib 400 mg daily. Imatinib was stopped and the rash resolved.\n"
@@ -143,6 +145,20 @@ class TestExtract:
 
     def test_nothing_but_bad_lines_fails(self) -> None:
         assert case2fhir("extract", "-", stdin="[]\n").code == 1
+
+    def test_codes_of_vocabularies_of_the_user_appear(self) -> None:
+        text = "She took Examplomab. After five days she developed toxic epidermal necrolysis, and it was stopped."
+        done = case2fhir_process(
+            "extract", "-", "--vocabularies", str(VOCABULARIES), stdin=json.dumps({"id": "1", "text": text})
+        )
+        (case,) = json.loads(done.stdout)["cases"]
+        assert [c["code"] for c in case["drugs"][0]["codings"]] == ["9990003"]
+        assert "99900001" in [c["code"] for c in case["reactions"][0]["codings"]]
+
+    def test_a_vocabulary_that_is_not_there(self, letter: Path) -> None:
+        done = case2fhir("extract", str(letter), "--vocabularies", "no-such-folder")
+        assert done.code == 2
+        assert "no-such-folder does not exist; give the folder of a release" in done.stderr
 
     def test_reads_files_like_run(self, letter: Path) -> None:
         result = case2fhir("extract", str(letter))

@@ -208,15 +208,19 @@ class TestDefinitions:
 
     def test_one_whose_id_is_taken_is_named_and_not_overwritten(self, fhir: FakeFhir, tmp_path: Path) -> None:
         dataset(tmp_path, ["r1"], profiles=True)
-        theirs = {"resourceType": "StructureDefinition", "id": "outcome", "url": "https://example.org/outcome"}
-        fhir.put("StructureDefinition/outcome", theirs)
+        theirs = {
+            "resourceType": "StructureDefinition",
+            "id": "case2fhir-outcome",
+            "url": "https://example.org/outcome",
+        }
+        fhir.put("StructureDefinition/case2fhir-outcome", theirs)
         result = into(fhir, tmp_path)
         assert result.cases["loaded"] == 1
         assert not result.ok
         (line,) = failed(tmp_path)
-        assert line["references"] == ["StructureDefinition/outcome"]
+        assert line["references"] == ["StructureDefinition/case2fhir-outcome"]
         assert "https://example.org/outcome" in line["message"]
-        assert fhir.held()["StructureDefinition/outcome"] == theirs
+        assert fhir.held()["StructureDefinition/case2fhir-outcome"] == theirs
 
 
 def _definition(made: Any, name: str) -> dict[str, Any]:
@@ -231,7 +235,7 @@ class TestVersions:
             result = into(fhir, tmp_path)
             assert result.fhir == "R5"
             assert references(made, "R5") <= fhir.held().keys()
-            assert fhir.held()["StructureDefinition/outcome"]["fhirVersion"] == "5.0.0"
+            assert fhir.held()["StructureDefinition/case2fhir-outcome"]["fhirVersion"] == "5.0.0"
 
     def test_r4b_servers_take_r4(self, tmp_path: Path) -> None:
         dataset(tmp_path, ["r1"])

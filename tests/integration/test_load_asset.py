@@ -1,7 +1,12 @@
 """``loaded_bundles`` in Dagster: after ``dataset``, in a pool, retried for what may pass only, with its figures."""
 
+import multiprocessing
+import shutil
+import threading
+import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ from tests.integration.fake_fhir import FakeFhir, running
 from tests.integration.fault_proxy import Status, in_front_of
 from tests.integration.load_samples import dataset, references
 
+ROOT = Path(__file__).parents[2]
 LOADED = dg.AssetKey("loaded_bundles")
 
 
@@ -24,11 +30,14 @@ def fhir() -> Iterator[FakeFhir]:
         yield server
 
 
-def materialise(folder: Path, url: str, **config: Any) -> dg.ExecuteInProcessResult:
-    """Only the load, on a dataset that is there; the delay between retries is not waited for."""
+def materialise(
+    folder: Path, url: str, instance: dg.DagsterInstance | None = None, **config: Any
+) -> dg.ExecuteInProcessResult:
+    """Only the load, on a dataset that is there."""
     defs = build_defs(output=Output(folder=str(folder)), server=Server(url=url, **config), progress=LogProgress())
     return defs.resolve_job_def(JOB).execute_in_process(
         asset_selection=[LOADED],
+        instance=instance,
         raise_on_error=False,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
@@ -95,5 +104,44 @@ def test_what_may_pass_is_tried_again(fhir: FakeFhir, tmp_path: Path, monkeypatc
     assert len([e for e in result.all_events if e.event_type == dg.DagsterEventType.STEP_UP_FOR_RETRY]) == 1
 
 
-def test_loads_wait_for_each_other_in_a_pool() -> None:
-    assert build_defs().resolve_job_def(JOB).get_node_named("loaded_bundles").definition.pools == {"fhir_server"}
+RUN_START, STEP_START, STEP_SUCCESS = (
+    dg.DagsterEventType.RUN_START,
+    dg.DagsterEventType.STEP_START,
+    dg.DagsterEventType.STEP_SUCCESS,
+)
+
+
+class SlowFhir(FakeFhir):
+    """Takes its time over every transaction."""
+
+    def transaction(self, bundle: dict[str, Any]) -> dict[str, Any]:
+        time.sleep(3)
+        return super().transaction(bundle)
+
+
+def load_when_both_are_ready(ready: threading.Barrier, home: Path, folder: Path, url: str) -> tuple[float, ...]:
+    """In a process of its own: when the load began and ended, and when its run began."""
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        ready.wait(60)
+        run = materialise(folder, url, instance)
+        assert run.success
+        times = {entry.dagster_event_type: entry.timestamp for entry in instance.all_logs(run.run_id)}
+    return times[STEP_START], times[STEP_SUCCESS], times[RUN_START]
+
+
+@pytest.mark.slow
+def test_loads_wait_for_each_other_in_a_pool(tmp_path: Path) -> None:
+    """Two runs want to load at the same time: with the settings that we ship, one waits until the other is through."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(ROOT / "dagster.yaml", home)
+    folders = [tmp_path / "first", tmp_path / "second"]
+    wanted = {reference for folder in folders for reference in references(dataset(folder, [folder.name]))}
+    spawn = multiprocessing.get_context("spawn")
+    with running(SlowFhir()) as server, spawn.Manager() as shared, ProcessPoolExecutor(2, spawn) as both:
+        ready = shared.Barrier(2)
+        runs = [both.submit(load_when_both_are_ready, ready, home, folder, server.url) for folder in folders]
+        first, second = sorted(run.result(120) for run in runs)
+        assert server.held().keys() == wanted
+    assert second[2] < first[1], "the runs did not compete"
+    assert second[0] >= first[1]

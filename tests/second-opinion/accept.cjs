@@ -27,6 +27,7 @@ async function main(dataset) {
   let resources = 0;
   let refused = 0;
   for (const [index, body] of bundles.entries()) {
+    if (!body.entry) continue; // a text without a patient
     for (const { resource, request } of body.entry) {
       resources += 1;
       const found = problems(resource);

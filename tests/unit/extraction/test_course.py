@@ -45,17 +45,30 @@ DECHALLENGES = [
     ("Imatinib was stopped and prednisone was started, after which the rash resolved.", "positive"),
     ("Imatinib, which had been well tolerated before, was stopped. The rash abated.", "positive"),
     ("It was stopped at once. The rash vanished.", "positive"),
+    ("The rash resolved with emollients, antihistamines, and cessation of imatinib.", "positive"),
+    ("Recovery followed cessation of imatinib.", "positive"),
+    ("She was weaned off imatinib and the rash cleared.", "positive"),
+    ("No further imatinib was given and the rash faded.", "positive"),
+    ("The antineoplastic agents were stopped. The lesions healed.", "positive"),
+    ("After tapering of imatinib the rash cleared.", "positive"),
+    ("She was treated by withdrawing imatinib and the rash cleared.", "positive"),
+    ("She recovered with cessation of imatinib.", "positive"),
     # stopped, not better
     ("Despite discontinuation of imatinib the rash worsened.", "negative"),
     ("Imatinib was stopped, but the rash persisted.", "negative"),
     ("After withdrawal of imatinib the rash did not improve.", "negative"),
     ("Imatinib was discontinued without improvement of the rash.", "negative"),
     ("Although imatinib was stopped, the rash worsened. Ciclosporin was given and it resolved.", "negative"),
+    ("Stopping imatinib had no effect on the rash.", "negative"),
+    ("Symptoms persisted weeks after withholding medications.", "negative"),
     # not stopped
     ("Imatinib was continued and the rash resolved.", "not_done"),
     ("The rash resolved without discontinuation of imatinib.", "not_done"),
     ("Imatinib was not discontinued.", "not_done"),
+    ("The rash resolved although therapy with imatinib continued.", "not_done"),
+    ("No change was made to the dose of imatinib.", "not_done"),
     # not told
+    ("Imatinib was ceased.", "unknown"),
     ("The rash resolved after treatment with prednisone.", "unknown"),
     ("Imatinib should be discontinued when a rash occurs.", "unknown"),
     ("Mechanical ventilation was discontinued and she improved.", "unknown"),
@@ -78,10 +91,23 @@ RECHALLENGES = [
     ("Rechallenge was positive.", "positive"),
     ("The drug was resumed at a lower dose without recurrence, but at the full dose the rash recurred.", "positive"),
     ("The rash recurred whenever she received imatinib.", "positive"),
+    ("After reintroduction of imatinib she developed an identical eruption.", "positive"),
+    ("The reaction was provoked by rechallenge.", "positive"),
+    ("The diagnosis was confirmed by an oral challenge with imatinib.", "positive"),
+    ("It was resumed, and within hours the rash was back.", "positive"),
+    ("She took another tablet and the rash came back.", "positive"),
+    ("Attempts to resume imatinib led to recurrence of the rash.", "positive"),
+    ("A month later she was treated with imatinib once, and the rash recurred.", "positive"),
     ("Imatinib was resumed without recurrence of the rash.", "negative"),
     ("Re-exposure to imatinib was well tolerated.", "negative"),
     ("A month later imatinib was reintroduced. The rash did not recur.", "negative"),
     ("She was later rechallenged with imatinib without incident.", "negative"),
+    ("She tolerated reintroduction of imatinib.", "negative"),
+    ("A challenge with imatinib was negative.", "negative"),
+    ("She has since resumed imatinib with no further rash.", "negative"),
+    ("After resumption of imatinib a recurrence has not been observed.", "negative"),
+    ("No imatinib rechallenge was attempted.", "not_done"),
+    ("Re-exposure was planned.", "not_done"),
     ("Rechallenge was not performed.", "not_done"),
     ("She refused rechallenge.", "not_done"),
     ("She was discharged the next day.", "not_done"),
@@ -108,8 +134,15 @@ ACTIONS = [
     ("The dose of imatinib was reduced to 200 mg.", "reduced"),
     ("Imatinib was withheld for a week and then resumed.", "interrupted"),
     ("Imatinib was stopped. Oral challenge with imatinib reproduced the rash.", "withdrawn"),
+    ("Imatinib was stopped, restarted, and stopped again.", "withdrawn"),
+    ("The rash prompted withdrawal of imatinib.", "withdrawn"),
+    ("She was advised to stop imatinib.", "withdrawn"),
+    ("Imatinib was never restarted.", "withdrawn"),
+    ("She was given half the dose of imatinib.", "reduced"),
+    ("Nilotinib was stopped while other drugs were continued.", "unchanged"),
     ("Imatinib was continued unchanged.", "unchanged"),
     ("Neither event necessitated discontinuation of imatinib.", "unchanged"),
+    ("The rash stopped spreading.", "unknown"),
     ("She received prednisone.", "unknown"),
 ]  # fmt: skip
 
@@ -121,7 +154,12 @@ def test_action_taken(text: str, expected: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["A man developed a rash after a single dose of imatinib.", "A man developed a rash after an imatinib overdose."],
+    [
+        "A man developed a rash after a single dose of imatinib.",
+        "A man developed a rash after a single 400 mg dose of imatinib.",
+        "A man developed a rash after an imatinib overdose.",
+        "A man took imatinib and developed a rash. It was noted one day after the overdose.",
+    ],
 )
 def test_what_is_given_once_cannot_be_stopped(text: str) -> None:
     result = course.course(story(text), {DRUG}, {REACTION})
@@ -138,13 +176,33 @@ OUTCOMES = [
     ("The rash improved. There was no recurrence.", "recovered"),
     ("There was a quick resolution of the rash.", "recovered"),
     ("The rash was reversed by ciclosporin.", "recovered"),
+    ("The itching stopped within two days.", "recovered"),
+    ("She became free of lesions.", "recovered"),
+    ("She has been well since.", "recovered"),
+    ("Two weeks later the skin was normal.", "recovered"),
+    ("The swelling subsided.", "recovered"),
+    ("She was discharged symptom-free.", "recovered"),
+    ("Biopsy showed dermatitis 20 U/L. The patient totally recovered within 29 days.", "recovered"),
+    ("There were no lesions. Her vision returned.", "recovered"),
     ("Her rash gradually improved.", "recovering"),
     ("She was discharged in stable condition.", "recovering"),
     ("There was partial resolution of the rash.", "recovering"),
     ("The outcome was favourable.", "recovering"),
+    ("The rash had almost completely disappeared.", "recovering"),
+    ("She experienced a decrease in pruritus.", "recovering"),
+    ("Transaminase levels fell.", "recovering"),
+    ("The platelet count rose.", "recovering"),
+    ("Only mild redness persisted.", "recovering"),
+    ("The lesions became less pronounced.", "recovering"),
+    ("The rash improved, and there was no recurrence of headache.", "recovering"),
     ("The rash did not improve.", "not_recovered"),
     ("The rash persisted.", "not_recovered"),
     ("She was discharged, but the rash persisted.", "not_recovered"),
+    ("The rash spread despite treatment.", "not_recovered"),
+    ("Symptoms have continued for two years.", "not_recovered"),
+    ("The other findings remained.", "not_recovered"),
+    ("There was no visual recovery.", "not_recovered"),
+    ("The rash resolved leaving hyperpigmentation.", "recovered_with_sequelae"),
     ("The rash healed with scarring.", "recovered_with_sequelae"),
     ("She was left with residual weakness.", "recovered_with_sequelae"),
     ("She recovered without sequelae.", "recovered"),
@@ -152,6 +210,13 @@ OUTCOMES = [
     ("The patient died on day 5.", "fatal"),
     ("The outcome was fatal.", "fatal"),
     ("The rash resolved. She died two years later of lung cancer.", "recovered"),
+    ("Her disease progressed and she finally died.", "unknown"),
+    ("She died eight months later.", "unknown"),
+    ("She deteriorated, there was little hope for recovery, and she died.", "fatal"),
+    ("Years ago she had a similar rash, which had resolved.", "unknown"),
+    ("Complete recovery is usual.", "unknown"),
+    ("The platelets fell.", "unknown"),
+    ("She returned to the clinic.", "unknown"),
     ("Such a rash is a potentially fatal complication.", "unknown"),
     ("Her psoriasis improved.", "unknown"),
     ("The tumor regressed.", "unknown"),
@@ -201,3 +266,21 @@ def test_events_stand_in_the_order_in_which_they_happened() -> None:
         e.kind for e in story("The rash improved after withdrawal of imatinib.") if e.kind not in ("named", "start")
     ]
     assert kinds == ["stop", "improve"]
+
+
+def test_a_class_stands_for_its_member_and_a_combination_for_its_parts() -> None:
+    text = "A man took warfarin and trimethoprim and developed a rash. "
+    stopped = story(text + "Anticoagulants were stopped. Trimethoprim/sulfamethoxazole was withdrawn.")
+    assert [course.course(stopped, {key}, {REACTION}).action for key in ("warfarin", "trimethoprim")] == [
+        "withdrawn", "withdrawn",
+    ]  # fmt: skip
+
+
+def test_the_class_of_a_named_drug_stands_for_no_other_member() -> None:
+    text = "A man took atorvastatin and simvastatin and developed a rash. The statin simvastatin was stopped."
+    assert course.course(story(text), {"atorvastatin"}, {REACTION}).action == "unknown"
+
+
+def test_a_stop_told_with_the_first_naming_of_the_reaction_counts() -> None:
+    text = "A man took imatinib. It was stopped because of a rash that resolved. He remained off therapy for a year."
+    assert course.course(story(text), {DRUG}, {REACTION}).dechallenge == "positive"

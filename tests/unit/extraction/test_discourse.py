@@ -49,7 +49,7 @@ def test_an_undecided_sentence_follows_the_one_before_it() -> None:
 def asserted(sentence: str, mention: str, zone: str = "case") -> str:
     start = sentence.index(mention)
     cues = find(fold(sentence))
-    return assertion(sentence, (0, len(sentence)), (start, start + len(mention)), cues, zone)  # type: ignore[arg-type]
+    return assertion(sentence, (start, start + len(mention)), cues, zone)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

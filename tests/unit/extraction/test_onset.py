@@ -28,6 +28,8 @@ ONSETS = [
     ("Imatinib was prescribed. Over the next 2 weeks he developed a rash.", "P2W"),
     ("Two months after the start, imatinib was stopped because of a rash.", "P2M"),
     ("A man was given imatinib. The next day he was readmitted with a rash.", "P1D"),
+    ("After treatment with imatinib for 5 days, a rash occurred.", "P5D"),
+    ("He developed a rash following treatment with imatinib for 29 months.", "P29M"),
     ("Four days after the dose of imatinib was increased, he developed a rash.", "P4D"),
 ]  # fmt: skip
 
@@ -44,6 +46,10 @@ OTHER_TIMES = [
     "He took imatinib for psoriasis and developed a rash. He was discharged 5 days later.",
     "He took imatinib. Six months after the start of imatinib a scan was performed. A rash was seen.",
     "He took imatinib and developed a rash. Two days after surgery he was well.",
+    "Within 2 months of starting imatinib, a partial response was noted. He developed a rash.",
+    "He took imatinib and developed a rash. A follow-up biopsy one month later showed no rash.",
+    "He took imatinib and had a rash. It recurred 84 days after restarting imatinib.",
+    "He took imatinib. Remission of the rash was noted within one week.",
 ]
 
 

@@ -40,6 +40,9 @@ def test_a_full_stop_inside_a_sentence_does_not_end_it(text: str) -> None:
     ("text", "expected"),
     [
         ("The rash faded. It came back.", ["The rash faded.", "It came back."]),
+        ("It had been seen before.Our second patient died.", ["It had been seen before.", "Our second patient died."]),
+        ("See www.example.Org for it.", ["See www.example.Org for it."]),
+        ("Lipase was 900 U/L. The drug was stopped.", ["Lipase was 900 U/L.", "The drug was stopped."]),
         ("He had hepatitis B. The drug was stopped.", ["He had hepatitis B.", "The drug was stopped."]),
         ("She got 5 mg i.v. The rash faded.", ["She got 5 mg i.v.", "The rash faded."]),
         ("It was stopped.[3,4] He died.", ["It was stopped.[3,4]", "He died."]),
@@ -101,3 +104,10 @@ def test_time_is_linear_in_the_length(unit: str) -> None:
     sentences(text)
     tokens(text)
     assert time.perf_counter() - begun < 5
+
+
+def test_an_endless_sentence_is_cut_at_white_space_but_never_a_word() -> None:
+    text = "rash " * 1000 + "x" * 5000 + " rash"
+    spans = sentences(text)
+    assert len(spans) > 2
+    assert " ".join(text[start:end] for start, end in spans) == text

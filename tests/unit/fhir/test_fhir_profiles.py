@@ -1,6 +1,7 @@
 """Our own definitions, and that the output uses what they define and nothing else."""
 
 import importlib
+import re
 from typing import Any
 
 import pytest
@@ -20,9 +21,16 @@ def test_definitions_are_valid(version: Version) -> None:
         kind = resource["resourceType"]
         getattr(importlib.import_module(f"{PACKAGES[version]}.{kind.lower()}"), kind).model_validate(resource)
         if kind != "CodeSystem" or resource["content"] == "complete":
-            assert resource["url"] == f"{BASE}/{kind}/{resource['id']}"
+            assert resource["url"] == f"{BASE}/{kind}/{resource['id'].removeprefix('case2fhir-')}"
         if kind == "CodeSystem":
             assert resource["concept"]
+
+
+@every
+def test_ids_are_ours_alone(version: Version) -> None:
+    """A server that others use as well may hold a ``rechallenge`` of theirs."""
+    for resource in profiles(version):
+        assert re.fullmatch(r"case2fhir-[a-z0-9-]{1,54}", resource["id"])
 
 
 def test_r5_events_with_several_suspects_can_be_indexed() -> None:

@@ -65,6 +65,14 @@ def test_lines_that_open_something_stay_apart() -> None:
     assert unwrap(wrapped).split("\n") == [PARAGRAPHS[0], "CASE REPORT", PARAGRAPHS[1], "Fig. 1 The rash."]
 
 
+def test_rows_of_a_table_stay_apart_and_keep_their_columns() -> None:
+    rows = ["Drug name\tReaction\tHow it ended", "Imatinib 400 mg\trash\trecovered", "\tfever\trecovered after days",
+            "nilotinib\tserositis\tdied of it"]  # fmt: skip
+    assert clean("\n".join(["Two patients with their reactions", *rows])).split("\n")[1:] == rows
+    barred = [row.replace("\t", " | ").strip() for row in rows]
+    assert clean("\n".join(barred)).split("\n") == barred
+
+
 def test_paragraphs_on_one_line_each_stay() -> None:
     text = "\n".join(PARAGRAPHS)
     assert unwrap(text) == text

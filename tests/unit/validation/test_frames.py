@@ -108,6 +108,25 @@ def test_a_mention_is_quoted_exactly_when_its_offsets_give_its_text(text: str, d
     assert row["spans_outside"] == 0
 
 
+@pytest.mark.parametrize(
+    ("said", "gap", "unquoted", "outside"),
+    [
+        ("intravenous infusion", (15, 25), 0, 0),
+        ("intravenous mannitol infusion", None, 0, 0),
+        ("intravenous infusion", None, 1, 0),
+        ("intravenous infusion", (15, 99), 1, 1),
+    ],
+)
+def test_a_mention_with_a_gap_is_quoted_without_it(
+    said: str, gap: tuple[int, int] | None, unquoted: int, outside: int
+) -> None:
+    text = "The intravenous mannitol infusion"
+    mention = Mention(type="route", text=said, start=4, end=33, gap=gap)
+    built = tables.build([(Report(report_id="r", text=text), Extraction(id="r", mentions=[mention]))])
+    row = frames(built, {})["mentions"].iloc[0]
+    assert (row["verbatim_unquoted"], row["spans_outside"]) == (unquoted, outside)
+
+
 @given(st.text(max_size=30), st.integers(-5, 40), st.integers(-5, 40))
 def test_a_span_is_outside_unless_it_cuts_something_out_of_the_text(text: str, start: int, end: int) -> None:
     drug = Drug(id="drug-1", name="x", role="past", evidence=[(start, end)])

@@ -9,12 +9,13 @@ OUT ?= out
 DATASET ?=
 FHIR ?= R4
 PORT ?= 8080
+KILLS ?= 50
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-servers quick conformance fhir-server bench-load bench-extraction lint format types golden train dev dist constraints clean
+.PHONY: help run test test-servers quick conformance fhir-server test-kills bench bench-load bench-extraction lint format types golden train dev dist constraints clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
@@ -48,6 +49,12 @@ endif
 
 fhir-server: $(STAMP)  ## a HAPI FHIR server (FHIR R4 or R5) on PORT (8080), data in memory; needs JDK 17, Maven
 	$(BIN)/python -m tests.integration.fhir_server $(FHIR) $(PORT)
+
+test-kills: $(STAMP)  ## runs killed at random moments, KILLS (50) times
+	KILLS=$(KILLS) $(BIN)/python -m pytest tests/integration/test_kills.py
+
+bench: $(STAMP)  ## how fast files become a dataset, and what a second run costs, on texts made of the seeds, or on TEXTS (JSON Lines)
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.pipeline $(TEXTS) $(ARGS)
 
 bench-load: $(STAMP)  ## how fast DATASET (the output of the seeds, if none is given) goes into a HAPI FHIR server; needs JDK 17, Maven
 ifeq ($(DATASET),)

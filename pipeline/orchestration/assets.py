@@ -4,8 +4,9 @@ Each reads what the one before it staged, calls its stage, writes through stagin
 and checks; nothing travels between them as a value.  A run materialises all of them.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
             if not any(plan.reports):
                 refused = _by_reason(staging.refused())
                 raise RunFailed(f"No report could be read: {refused or 'the inputs hold no files'}.")
-            found = stages.validate(staging, "reports", REPORT_SUITES, stages.report_frames)
+            found = _validated(staging, "reports", REPORT_SUITES, stages.report_frames, figures)
         yield _materialised(staging, found, rows=sum(plan.reports), figures=figures)
 
     @asset(
@@ -83,7 +84,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
         with output.stage("cases") as figures:
             with engine.open() as opened:
                 figures.update(stages.extract(staging, opened, partial(progress, "cases")))
-            found = stages.validate(staging, "cases", CASE_SUITES, stages.case_frames)
+            found = _validated(staging, "cases", CASE_SUITES, stages.case_frames, figures)
         yield _materialised(staging, found, rows=_checked(found, "cases"), figures=figures)
 
     @asset(
@@ -99,7 +100,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
             with engine.open() as opened:
                 tick = partial(progress, "fhir_resources")
                 figures.update(stages.build(staging, opened, output.versions, tick))
-            found = stages.validate(staging, "fhir_resources", RESOURCE_SUITES, stages.resource_frames)
+            found = _validated(staging, "fhir_resources", RESOURCE_SUITES, stages.resource_frames, figures)
         yield _materialised(staging, found, rows=_checked(found, "resources"), figures=figures)
 
     @asset(
@@ -173,6 +174,16 @@ def _loaded(result: "LoadResult") -> dict[str, Any]:
         "server": dg.MetadataValue.url(result.server),
         "result": dg.MetadataValue.json(result.to_json()),
     }
+
+
+def _validated(
+    staging: Staging, stage: str, names: Sequence[str], frames: stages.Frames, figures: dict[str, Any]
+) -> Results:
+    """The outcome of a stage's suites; how long they took goes into its figures."""
+    started = time.perf_counter()
+    found = stages.validate(staging, stage, names, frames)
+    figures["checks_seconds"] = round(time.perf_counter() - started, 3)
+    return found
 
 
 def _materialised(

@@ -18,7 +18,8 @@ import msgspec
 
 from pipeline.errors import UsageError
 from pipeline.paths import DatasetPaths, FhirVersion
-from pipeline.records import Extraction, Mention, Refused, decode_case
+from pipeline.records import Extraction, Refused, decode_case
+from pipeline.storage import tables
 from pipeline.storage.dataset import Dataset
 from pipeline.storage.files import FileEntry, sha256
 from pipeline.storage.manifest import ShardEntry, versions
@@ -93,13 +94,13 @@ class Earlier:
         found: dict[str, Extraction] = {}
         for old in self._usable(shard):
             known = self._record(old).reports
-            tables = self._dataset_.tables(old)
-            there = set(tables["reports"].column("report_id").to_pylist()) - self._withheld
+            read = self._dataset_.tables(old)
+            there = set(read["reports"].column("report_id").to_pylist()) - self._withheld
             kept = {i: Extraction(id=i) for i in there if i in digests and known.get(i) == digests[i]}
-            for row in tables["mentions"].drop_columns(["mention"]).to_pylist():
-                if (extraction := kept.get(row.pop("report_id"))) is not None:
-                    extraction.mentions.append(Mention(**row))
-            for line in tables["cases"].column("case_json").to_pylist():
+            for row in read["mentions"].to_pylist():
+                if (extraction := kept.get(row["report_id"])) is not None:
+                    extraction.mentions.append(tables.mention_of(row))
+            for line in read["cases"].column("case_json").to_pylist():
                 case = decode_case(line)
                 if case.report_id in kept:
                     kept[case.report_id].cases.append(case)

@@ -336,6 +336,12 @@ def _assessment(assessment: Assessment) -> Row:
     }
 
 
+def mention_of(row: Row) -> Mention:
+    """The mention that a row of the table ``mentions`` was made of."""
+    gap = row["gap"] and (row["gap"]["start"], row["gap"]["end"])
+    return Mention(**{name: row[name] for name in Mention.__struct_fields__ if name != "gap"}, gap=gap)
+
+
 def _mention(report_id: str, number: int, mention: Mention) -> Row:
     gap = _spans([mention.gap])[0] if mention.gap else None
     return {"report_id": report_id, "mention": number} | msgspec.structs.asdict(mention) | {"gap": gap}

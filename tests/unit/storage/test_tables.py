@@ -3,8 +3,8 @@
 import pyarrow as pa
 
 from pipeline.paths import TABLES
-from pipeline.records import Extraction, decode_case
-from pipeline.storage.tables import KEYS, SCHEMAS, build, rows
+from pipeline.records import Extraction, Mention, decode_case
+from pipeline.storage.tables import KEYS, SCHEMAS, build, mention_of, rows
 from tests.unit.storage.storage_samples import TEXT, extraction, report
 
 
@@ -46,3 +46,12 @@ def test_tables_keep_facts_evidence_and_the_whole_record() -> None:
     assert tables["cases"].schema.field("age_evidence").type == pa.list_(
         pa.struct([("start", pa.int32()), ("end", pa.int32())])
     )
+
+
+def test_a_mention_can_be_read_back_whole() -> None:
+    """The next run takes over what was found in reports that have not changed; a field more has to be kept too."""
+    mention = Mention(type="route", text="a b", start=1, end=9, assertion="negated", concept="intravenous", gap=(2, 5))
+    plain = Mention(type="drug", text="a", start=0, end=2)
+    assert all(getattr(mention, name) != getattr(plain, name) for name in Mention.__struct_fields__)
+    table = build([(report(), Extraction(id="r1", mentions=[mention, plain]))])["mentions"]
+    assert [mention_of(row) for row in table.to_pylist()] == [mention, plain]

@@ -29,6 +29,7 @@ def build_defs(**resource_overrides: Any) -> dg.Definitions:
             "inbox": jobs.Inbox(),
             "server": Server(url=os.environ.get("CASE2FHIR_SERVER", "")),
             "progress": LogProgress(),
+            "io_manager": dg.mem_io_manager,  # no value travels between assets; without this a folder is made for them
             **resource_overrides,
         },
     )

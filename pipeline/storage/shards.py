@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-REPORTS_PER_SHARD: Final = 2_000
-"""A shard is what one worker holds in memory and one resume does again: some 10 MB of text."""
+REPORTS_PER_SHARD: Final = 1_000
+"""A shard is what is held in memory, what one new report has rewritten and one resume does again: some 5 MB of text."""
 
 
 def shard_count(reports: int) -> int:

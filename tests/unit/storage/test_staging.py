@@ -15,9 +15,9 @@ from tests.unit.storage.storage_samples import report, stage
 
 
 @pytest.mark.parametrize(
-    ("reports", "count"), [(0, 1), (1, 1), (2000, 1), (2001, 2), (4000, 2), (4001, 4), (1_000_000, 512)]
+    ("reports", "count"), [(0, 1), (1, 1), (1000, 1), (1001, 2), (2000, 2), (2001, 4), (1_000_000, 1024)]
 )
-def test_a_shard_holds_two_thousand_reports_at_most_on_average(reports: int, count: int) -> None:
+def test_a_shard_holds_a_thousand_reports_at_most_on_average(reports: int, count: int) -> None:
     assert shard_count(reports) == count
 
 

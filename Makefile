@@ -84,6 +84,7 @@ train: $(STAMP)  ## train the shipped models anew from the annotated data in DAT
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev,train]'
 	$(BIN)/python -m training.train --data $(DATA)
 	$(BIN)/python -m training.priors --data $(DATA)
+	$(BIN)/python -m training.contexts --data $(DATA)
 	$(BIN)/python -m training.candidates --data $(DATA)
 
 dev: $(STAMP)  ## Dagster's web page with the assets, checks, schedule and sensor

@@ -298,8 +298,11 @@ def load(dataset: Path, as_json: bool, quiet: bool, **choices: Any) -> None:
 @click.argument("predicted", metavar="[PRED]", required=False, type=click.Path(path_type=Path))
 @click.option("--texts", type=click.Path(path_type=Path), help='JSON Lines {"id", "text"} to extract from.')
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Processes for extraction; 0: one per core.")
+@click.option("--errors", is_flag=True, help="Print classes of errors, with the ids of texts, instead of figures.")
 @_JSON
-def evaluate(kind: str, gold: Path, predicted: Path | None, texts: Path | None, workers: int, as_json: bool) -> None:
+def evaluate(
+    kind: str, gold: Path, predicted: Path | None, texts: Path | None, workers: int, errors: bool, as_json: bool
+) -> None:
     """Compare what is extracted with annotated texts.
 
     \b
@@ -312,7 +315,7 @@ def evaluate(kind: str, gold: Path, predicted: Path | None, texts: Path | None, 
     """
     with _plainly():
         _check_inputs([path for path in (gold, predicted, texts) if path is not None])
-        from pipeline import console, evaluation
+        from pipeline import console, error_classes, evaluation
 
         annotated = evaluation.read_gold_cases(gold) if kind == "cases" else evaluation.read_jsonl(gold)
         if predicted is None:
@@ -321,6 +324,12 @@ def evaluate(kind: str, gold: Path, predicted: Path | None, texts: Path | None, 
             rows = _predictions(source, workers)
         else:
             rows = evaluation.read_jsonl(predicted)
+        if errors:
+            classes = error_classes.CLASSES[kind](annotated, {row["id"]: row for row in rows})
+            click.echo(
+                _json([[*name, ids] for name, ids in classes.items()]) if as_json else error_classes.table(classes)
+            )
+            return
         score: Callable[..., evaluation.Table] = getattr(evaluation, f"score_{kind}")
         scores = score(annotated, {row["id"]: row for row in rows})
         if as_json:

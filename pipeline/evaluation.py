@@ -126,16 +126,19 @@ def score_mentions(gold: Sequence[Row], predicted: Predictions) -> Table:
     scores = Scores()
     kinds = sorted({mention["type"] for row in gold for mention in row["mentions"]})
     for row in gold:
-        present = [
-            m for m in predicted.get(row["id"], {}).get("mentions", []) if m.get("assertion", "present") == "present"
-        ]
+        found = present(predicted.get(row["id"], {}))
         for kind in kinds:
             want = _texts(row["mentions"], kind)
-            have = _texts(present, kind)
+            have = _texts(found, kind)
             scores.sets(kind, want, have)
             scores.sets("ALL (micro)", want, have)
     table = scores.table()
     return {kind: table[kind] for kind in (*kinds, "ALL (micro)") if kind in table}
+
+
+def present(prediction: Row) -> list[Row]:
+    """The mentions of a prediction that are asserted of the patient."""
+    return [m for m in prediction.get("mentions", []) if m.get("assertion", "present") == "present"]
 
 
 def _texts(mentions: Iterable[Row], kind: str) -> set[str]:
@@ -147,8 +150,8 @@ def score_pairs(gold: Sequence[Row], predicted: Predictions) -> Table:
     scores = Scores()
     scores.count("negative texts", "texts", 0)
     for row in gold:
-        want = _pairs(row)
-        have = _pairs(predicted.get(row["id"], {}))
+        want = pair_texts(row)
+        have = pair_texts(predicted.get(row["id"], {}))
         scores.sets("pairs", want, have)
         if not want:
             scores.count("negative texts", "texts")
@@ -156,7 +159,8 @@ def score_pairs(gold: Sequence[Row], predicted: Predictions) -> Table:
     return scores.table()
 
 
-def _pairs(row: Row) -> set[tuple[str, str]]:
+def pair_texts(row: Row) -> set[tuple[str, str]]:
+    """The normalised pairs of a text."""
     return {(normalise(pair["drug"]), normalise(pair["reaction"])) for pair in row.get("pairs", [])}
 
 
@@ -173,8 +177,7 @@ def score_cases(gold: Sequence[Row], predicted: Predictions) -> Table:
         scores.answer("adr_report", report["adr_report"], any(case.get("reactions") for case in cases))
         if report["adr_report"]:
             scores.answer("patients", len(report["patients"]), len(cases))
-        for number, patient in enumerate(report["patients"]):
-            case = cases[number] if number < len(cases) else {}
+        for patient, case in patients_with_cases(report["patients"], cases):
             if report["adr_report"]:
                 _score_person(scores, patient, case)
             _score_drugs(scores, patient, case)
@@ -185,6 +188,11 @@ def score_cases(gold: Sequence[Row], predicted: Predictions) -> Table:
     core += [table.get(kind, {}).get("accuracy", 0.0) for kind in CORE_ACCURACY]
     table[CASE_SCORE] = {"mean": round(sum(core) / len(core), 4)}
     return table
+
+
+def patients_with_cases(patients: Sequence[Row], cases: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Each annotated patient with the predicted case of the same number, or an empty one."""
+    return [(patient, cases[n] if n < len(cases) else {}) for n, patient in enumerate(patients)]
 
 
 def _score_person(scores: Scores, patient: Row, case: Row) -> None:
@@ -199,25 +207,26 @@ def _age(age: Row | None) -> tuple[float, str] | None:
 
 def _score_drugs(scores: Scores, patient: Row, case: Row) -> None:
     drugs = case.get("drugs") or []
-    suspects, found = _suspects(patient["drugs"]), _suspects(drugs)
-    paired = _match(suspects, found, _drug_names, _drug_names)
-    scores.add("suspect drugs", true=len(paired), false=len(found) - len(paired), missed=len(suspects) - len(paired))
-    everyone = _match(patient["drugs"], drugs, _drug_names, _drug_names)
+    wanted, found = suspects(patient["drugs"]), suspects(drugs)
+    paired = match(wanted, found, drug_names, drug_names)
+    scores.add("suspect drugs", true=len(paired), false=len(found) - len(paired), missed=len(wanted) - len(paired))
+    everyone = match(patient["drugs"], drugs, drug_names, drug_names)
     scores.add(
         "all drugs",
         true=len(everyone),
         false=len(drugs) - len(everyone),
         missed=len(patient["drugs"]) - len(everyone),
     )
-    for wanted, drug in everyone:
-        scores.answer("drug role", wanted["role"], drug.get("role"))
-    for wanted, drug in paired:
-        scores.sets("suspect dosages", _doses(wanted["dosages"]), _doses(drug.get("exposures") or []))
-        scores.answer("action taken", wanted.get("action"), drug.get("action_taken"))
-        _score_indication(scores, wanted["indication"], [i["term"] for i in drug.get("indications") or []])
+    for gold, drug in everyone:
+        scores.answer("drug role", gold["role"], drug.get("role"))
+    for gold, drug in paired:
+        scores.sets("suspect dosages", _doses(gold["dosages"]), _doses(drug.get("exposures") or []))
+        scores.answer("action taken", gold.get("action"), drug.get("action_taken"))
+        _score_indication(scores, gold["indication"], [i["term"] for i in drug.get("indications") or []])
 
 
-def _suspects(drugs: Iterable[Row]) -> list[Row]:
+def suspects(drugs: Iterable[Row]) -> list[Row]:
+    """The drugs that are suspected, interacting ones among them."""
     return [drug for drug in drugs if drug.get("role") in ("suspect", "interacting")]
 
 
@@ -238,11 +247,11 @@ def _score_indication(scores: Scores, wanted: list[str], found: list[str]) -> No
 def _score_reactions(scores: Scores, patient: Row, case: Row) -> None:
     wanted = [reaction for reaction in patient["reactions"] if not reaction.get("rejected")]
     found = case.get("reactions") or []
-    paired = _match(wanted, found, _gold_reaction_names, _reaction_names)
+    paired = match(wanted, found, gold_reaction_names, reaction_names)
     scores.add("reactions", true=len(paired), false=len(found) - len(paired), missed=len(wanted) - len(paired))
     assessments = case.get("assessments") or []
     drugs = {drug.get("id"): drug for drug in case.get("drugs") or []}
-    suspects = {drug["name"]: _drug_names(drug) for drug in _suspects(patient["drugs"])}
+    culprits = {drug["name"]: drug_names(drug) for drug in suspects(patient["drugs"])}
     for gold, reaction in paired:
         links = [a for a in assessments if a.get("reaction") == reaction.get("id")]
         scores.answer("outcome", gold["outcome"], reaction.get("outcome"))
@@ -250,12 +259,12 @@ def _score_reactions(scores: Scores, patient: Row, case: Row) -> None:
         scores.answer("time to onset", gold["time_to_onset"], reaction.get("time_to_onset"))
         scores.sets("seriousness", set(gold["seriousness"]), set(reaction.get("seriousness") or []))
         for kind in ("dechallenge", "rechallenge"):
-            want, have = _stated({gold[kind]}), _challenge(links, kind)
+            want, have = stated({gold[kind]}), challenge(links, kind)
             scores.answer(kind, want, have)
             scores.sets(f"{kind} stated", want, have)
-        linked = [_drug_names(drugs[link["drug"]]) for link in links if link.get("drug") in drugs]
+        linked = [drug_names(drugs[link["drug"]]) for link in links if link.get("drug") in drugs]
         right = sum(
-            any(same_name([name, *suspects.get(name, [])], names) for names in linked) for name in gold["suspects"]
+            any(same_name([name, *culprits.get(name, [])], names) for names in linked) for name in gold["suspects"]
         )
         scores.add(
             "drug-reaction links",
@@ -268,36 +277,36 @@ def _score_reactions(scores: Scores, patient: Row, case: Row) -> None:
             scores.add("drug-reaction links", missed=len(gold["suspects"]))
             scores.add("outcome stated", missed=len(_stated_outcome(gold)))
             for kind in ("dechallenge", "rechallenge"):
-                scores.add(f"{kind} stated", missed=len(_stated({gold[kind]})))
+                scores.add(f"{kind} stated", missed=len(stated({gold[kind]})))
     for reaction in found:
         if not any(reaction is matched for _, matched in paired):
             links = [a for a in assessments if a.get("reaction") == reaction.get("id")]
             scores.add("drug-reaction links", false=len(links))
             scores.add("outcome stated", false=len(_stated_outcome(reaction)))
             for kind in ("dechallenge", "rechallenge"):
-                scores.add(f"{kind} stated", false=len(_challenge(links, kind)))
+                scores.add(f"{kind} stated", false=len(challenge(links, kind)))
 
 
 def _stated_outcome(reaction: Row) -> set[str]:
     return {reaction.get("outcome") or "unknown"} - {"unknown"}
 
 
-def _stated(results: set[str | None]) -> set[str | None]:
+def stated(results: set[str | None]) -> set[str | None]:
     """The results of a dechallenge or rechallenge that was done; empty where the text gives none."""
     return results & {"positive", "negative"}
 
 
-def _challenge(links: Iterable[Row], kind: str) -> set[str | None]:
+def challenge(links: Iterable[Row], kind: str) -> set[str | None]:
     """The stated result over all assessments of one reaction; a positive one wins."""
-    stated = _stated({link.get(kind) for link in links})
-    return {"positive"} if "positive" in stated else stated
+    results = stated({link.get(kind) for link in links})
+    return {"positive"} if "positive" in results else results
 
 
 def _score_traps(scores: Scores, patient: Row, case: Row) -> None:
     """Reactions and drugs of the text that are not this patient's."""
     for key, facts, names in (
-        ("not_reactions", case.get("reactions") or [], _reaction_names),
-        ("not_patient_drugs", case.get("drugs") or [], _drug_names),
+        ("not_reactions", case.get("reactions") or [], reaction_names),
+        ("not_patient_drugs", case.get("drugs") or [], drug_names),
     ):
         found = {normalise(name) for fact in facts for name in names(fact) if name}
         traps = patient.get(key, [])
@@ -308,15 +317,18 @@ def _score_traps(scores: Scores, patient: Row, case: Row) -> None:
 # --- Names ----------------------------------------------------------------------------------------------------------
 
 
-def _drug_names(drug: Row) -> list[str]:
+def drug_names(drug: Row) -> list[str]:
+    """All names of a drug, the main one first."""
     return [drug.get("name") or "", *(drug.get("verbatim") or [])]
 
 
-def _gold_reaction_names(reaction: Row) -> list[str]:
+def gold_reaction_names(reaction: Row) -> list[str]:
+    """All names of an annotated reaction, the main one first."""
     return [reaction["term"], *reaction.get("synonyms", [])]
 
 
-def _reaction_names(reaction: Row) -> list[str]:
+def reaction_names(reaction: Row) -> list[str]:
+    """All names of a predicted reaction, the main one first."""
     return [reaction.get("term") or "", *(reaction.get("verbatim") or [])]
 
 
@@ -339,7 +351,7 @@ def _forms(names: Iterable[str]) -> list[str]:
     return sorted({normalise(name) for name in names if name})
 
 
-def _match(gold: Sequence[Row], found: Sequence[Row], gold_names: Names, names: Names) -> list[tuple[Row, Row]]:
+def match(gold: Sequence[Row], found: Sequence[Row], gold_names: Names, names: Names) -> list[tuple[Row, Row]]:
     """One-to-one matching of two lists of facts: by main name, then by a shared name, then by a similar one."""
     tests: tuple[Callable[[list[str], list[str]], bool], ...] = (
         lambda left, right: not set(_forms(left[:1])).isdisjoint(_forms(right[:1])),

@@ -23,6 +23,7 @@ _CLOSE = 60
 _LAST_DOSE = re.compile(r"\b(?:last|final|complet\w+|end of|finish\w*)\b", re.IGNORECASE)
 """The end of a course is where its effects are counted from; a drug stopped for another reason is not."""
 _COMING = re.compile(r"\b(?:over|during|in|within) the (?:following|next|ensuing|subsequent|first)\b", re.IGNORECASE)
+_SIMULTANEOUS = re.compile(r"\b(?:simultaneously|concurrently|at the same time)\b", re.IGNORECASE)
 _ANAESTHESIA = re.compile(r"\ban(?:a?)esthe", re.IGNORECASE)
 _AFTER_TAKING = re.compile(
     r"\b(?:after|following)\b[^.;,]{0,80}\bfor (?:only |just |about |at least )?$", re.IGNORECASE
@@ -77,6 +78,24 @@ def fill(
         if best is not None:
             reaction.time_to_onset = best[1].iso
             reaction.facts["time_to_onset"] = [(best[1].start, best[1].end)]
+    _simultaneous(document, told, reactions, reaction_keys)
+
+
+def _simultaneous(
+    document: Document, told: Sequence[Sentence], reactions: Sequence[Reaction], keys: Sequence[Collection[str]]
+) -> None:
+    """Reactions that came together with another, as the text says, began when that one did."""
+    known = next((reaction for reaction in reactions if reaction.time_to_onset), None)
+    for reaction, own in zip(reactions, keys, strict=True):
+        if known is None or reaction.time_to_onset:
+            continue
+        for sentence in told:
+            first = next((m for m in sentence.of("disorder") if m.key in own and m.assertion == "present"), None)
+            word = first and _SIMULTANEOUS.search(document.text, sentence.start, first.start)
+            if word:
+                reaction.time_to_onset = known.time_to_onset
+                reaction.facts["time_to_onset"] = [*known.facts["time_to_onset"], word.span()]
+                break
 
 
 def _about(sentence: Sentence, time: TimeExpression, keys: Collection[str], every: Collection[str]) -> float:

@@ -199,11 +199,11 @@ class TestDefinitions:
 
     def test_one_that_the_server_has_under_another_id_is_left_alone(self, fhir: FakeFhir, tmp_path: Path) -> None:
         made = dataset(tmp_path, ["r1"], profiles=True)
-        url = _definition(made, "CodeSystem-ich-outcome")["url"]
+        url = _definition(made, "CodeSystem-case2fhir-ich-outcome")["url"]
         complete = {"resourceType": "CodeSystem", "id": "complete", "url": url}
         fhir.put("CodeSystem/complete", complete)
         assert into(fhir, tmp_path).ok
-        assert "CodeSystem/ich-outcome" not in fhir.held()
+        assert "CodeSystem/case2fhir-ich-outcome" not in fhir.held()
         assert fhir.held()["CodeSystem/complete"] == complete
 
     def test_one_whose_id_is_taken_is_named_and_not_overwritten(self, fhir: FakeFhir, tmp_path: Path) -> None:

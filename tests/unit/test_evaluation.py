@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.error_classes import case_errors, mention_errors, pair_errors, table
 from pipeline.evaluation import CASE_SCORE, normalise, same_name, score_cases, score_mentions, score_pairs
 
 ROW = dict[str, Any]
@@ -151,3 +152,48 @@ class TestCases:
         table = score_cases([gold(reaction("rash"))], {})
         assert table["reactions"]["r"] == 0.0
         assert table["age"] == {"accuracy": 0.0, "of": 1}
+
+
+class TestErrorClasses:
+    def test_mentions(self) -> None:
+        rows = [{"id": "a", "mentions": [mention("drug", "oral imatinib"), mention("reaction", "rash")]}]
+        found = {"a": {"mentions": [mention("drug", name) for name in ("imatinib", "rash", "he")]}}
+        assert mention_errors(rows, found) == {
+            ("drug", "other boundaries"): ["a"],
+            ("drug", "spurious"): ["a"],
+            ("drug", "spurious, of another type there"): ["a"],
+            ("reaction", "missed, of another type there"): ["a"],
+        }
+
+    def test_pairs(self) -> None:
+        rows: list[ROW] = [{"id": "a", "pairs": [{"drug": "x", "reaction": "rash"}]}, {"id": "b", "pairs": []}]
+        found = {row["id"]: {"pairs": [{"drug": "x", "reaction": "fever"}]} for row in rows}
+        assert pair_errors(rows, found) == {
+            ("pairs", "missed, drug right, other reaction"): ["a"],
+            ("pairs", "spurious, drug right, other reaction"): ["a"],
+            ("pairs", "spurious, in a text without pairs"): ["b"],
+        }
+
+    def test_cases(self) -> None:
+        wanted = gold(
+            reaction("rash", outcome="recovered", dechallenge="positive"),
+            reaction("fever"),
+            drugs=(drug("imatinib"), drug("aspirin", "concomitant")),
+        )
+        found = predicted(
+            drugs=[drug("imatinib", "concomitant") | {"id": "1"}, drug("aspirin") | {"id": "2"}],
+            reactions=[{"id": "r1", "term": "rash", "outcome": "unknown"}, {"id": "r2", "term": "cough"}],
+        )
+        assert case_errors([wanted], found) == {
+            ("suspect drugs", "missed: has the role concomitant"): ["r"],
+            ("suspect drugs", "invented: is concomitant"): ["r"],
+            ("reactions", "missed: not found or not chosen"): ["r"],
+            ("reactions", "invented: of the report"): ["r"],
+            ("outcome", "recovered, said: unknown"): ["r"],
+            ("dechallenge", "positive, said: not stated"): ["r"],
+        }
+
+    def test_a_table_has_the_largest_class_first(self) -> None:
+        errors = {("pairs", "few"): ["a"], ("pairs", "many"): ["a", "b", "b"]}
+        rows = table(errors).splitlines()
+        assert rows[2:] == ["| pairs | many | 3 | a, b |", "| pairs | few | 1 | a |"]

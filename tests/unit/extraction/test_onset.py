@@ -74,3 +74,14 @@ def test_the_time_of_another_reaction_is_not_taken() -> None:
     records = [Reaction(id="reaction-1", term="hepatitis"), Reaction(id="reaction-2", term="rash")]
     onset.fill(read, read.sentences, records, [{"hepatitis"}, {"rash"}], [{"imatinib"}])
     assert [record.time_to_onset for record in records] == ["P2W", None]
+
+
+def test_what_came_at_the_same_time_began_when_the_other_did() -> None:
+    text = "A man developed a rash after 5 weeks of imatinib. At the same time he had an arthralgia. Headache followed."
+    read = document.read(Report(report_id="r", text=text))
+    for sentence in read.sentences:
+        sentence.zone = "case"
+    records = [Reaction(id=f"reaction-{n}", term=term) for n, term in enumerate(("rash", "arthralgia", "headache"), 1)]
+    onset.fill(read, read.sentences, records, [{r.term} for r in records], [{"imatinib"}])
+    assert [r.time_to_onset for r in records] == ["P5W", "P5W", None]
+    assert [text[a:b] for a, b in records[1].facts["time_to_onset"]] == ["5 weeks", "At the same time"]

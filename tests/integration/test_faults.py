@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.orchestration import stages
+from pipeline import sources
 from pipeline.paths import DatasetPaths
 from pipeline.storage import Dataset, exclusive
 from tests.integration.command import case2fhir, case2fhir_process
@@ -148,7 +148,7 @@ def test_an_input_that_vanishes_while_it_is_read(
 ) -> None:
     """A share that was unmounted must not look like reports that were removed."""
     source, out, before = dataset
-    read = stages.sources.read
+    read = sources.read
 
     def vanishing(inputs: list[Path]) -> Iterator[Any]:
         for number, item in enumerate(read(inputs)):
@@ -157,7 +157,7 @@ def test_an_input_that_vanishes_while_it_is_read(
             yield item
 
     with monkeypatch.context() as patch:
-        patch.setattr(stages.sources, "read", vanishing)
+        patch.setattr(sources, "read", vanishing)
         result = case2fhir("run", str(source), "--out", str(out), *OPTIONS)
     assert result.code == 1
     assert f"{source} vanished while it was being read" in result.stderr

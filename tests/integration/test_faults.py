@@ -211,3 +211,15 @@ def test_pages_that_cannot_be_written_do_not_hide_that_the_dataset_is_published(
     assert result.code == 1
     assert "No space left on device; the dataset is published all the same" in result.stderr
     assert Dataset.open(out).manifest["counts"]["reports"] == 5
+
+
+def test_a_record_that_cannot_be_written_though_nothing_has_changed(
+    dataset: tuple[Path, Path, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out, _ = dataset
+    assert case2fhir("run", str(source), "--out", str(out), *OPTIONS).code == 0
+    before = published(out)
+    monkeypatch.setattr("pipeline.orchestration.record.write_json", full)
+    result = case2fhir("run", str(source), "--out", str(out), *OPTIONS)
+    assert (result.code, published(out)) == (1, before)
+    assert "No space left on device; nothing had to be changed" in result.stderr

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from typing import Self, TypeAlias
@@ -38,6 +39,7 @@ class LocalEngine:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
+        self._started = 0
         self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -55,17 +57,26 @@ class LocalEngine:
             yield from map(task.function, batches)
             return
         waiting: deque[_Waiting] = deque()
-        for batch in batches:
+        rest = iter(batches)
+        first = list(islice(rest, self._workers))
+        self._make_ready(len(first))
+        for batch in chain(first, rest):
             waiting.append((batch, self._submit(task, batch)))
             if len(waiting) >= 3 * self._workers:
                 yield from self._next(task, waiting)
         while waiting:
             yield from self._next(task, waiting)
 
+    def _make_ready(self, batches: int) -> None:
+        """Start no more workers than there are batches: each loads lexicons and models, which takes seconds."""
+        if batches > self._started:
+            self._stop()
+            self._started = batches
+
     def _submit(self, task: Task, batch: pa.RecordBatch) -> Future[pa.RecordBatch] | None:
         """The future of the result, or None where the pool is already broken: the batch is then run apart."""
         if self._executor is None:
-            self._executor = _pool(self._workers)
+            self._executor = _pool(self._started)
         try:
             return self._executor.submit(task.function, batch)
         except BrokenProcessPool:

@@ -1,5 +1,6 @@
 """The local engine: order, bounded memory, and finding the row that kills its worker."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -86,6 +87,13 @@ def test_rows_that_kill_their_worker_are_found_and_all_others_are_processed() ->
 def test_an_exception_of_the_function_is_a_defect_and_stops_the_run(workers: int) -> None:
     with LocalEngine(workers) as engine, pytest.raises(ValueError, match="1"):
         values(engine.run(Task(raises, minus_one), [numbers(7)]))
+
+
+def test_no_more_workers_are_started_than_there_is_work_for() -> None:
+    with LocalEngine(2) as engine:
+        for batches, workers in ((0, 0), (1, 1), (2, 2), (1, 2)):
+            assert len(values(engine.run(Task(double, minus_one), [numbers(1)] * batches))) == batches
+            assert len(multiprocessing.active_children()) == workers
 
 
 def test_workers_end_with_a_process_that_is_killed(tmp_path: Path) -> None:

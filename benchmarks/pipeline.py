@@ -5,6 +5,8 @@ as a user would start it, in a process of its own: the first run; a second one, 
 was added.  Texts are those of TEXTS.jsonl (one object with a ``text`` a line), again and again under new ids, or texts
 of ``--size`` code points made of the seeds.
 
+One report more than 1,000 times a power of two doubles the number of shards: all files are written anew then.
+
 Printed as Markdown: reports a second by the clock and by processor second (of all processes: what one core would do if
 it had nothing else to do), peak memory of the coordinator and of the largest worker, and where the time goes.  On a
 machine that others use as well the clock says little; processor time, and what is compared within one call, says more.
@@ -149,7 +151,7 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("texts", nargs="?", type=Path, metavar="TEXTS.jsonl")
-    parser.add_argument("--reports", type=int, nargs="+", default=[1_000, 2_000])
+    parser.add_argument("--reports", type=int, nargs="+", default=[900, 3_600])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--size", type=int, default=5_000, help="code points of a text made of the seeds")
     chosen = parser.parse_args()

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from pipeline import sources
+from pipeline.errors import RunFailed
 from pipeline.paths import TABLES, DatasetPaths
 from pipeline.records import Refused
 from pipeline.storage import Dataset, current, exclusive, tidy
@@ -112,7 +113,8 @@ def summary(out: Path, limit: float, started: float) -> dict[str, Any]:
 def unchanged(inputs: Sequence[Path], paths: DatasetPaths, asked: Mapping[str, Any], *, data_docs: bool) -> bool:
     """Whether a run would change nothing, told without Dagster; its record is written then.
 
-    Also puts the folder in order after a run that was killed.  Raises UsageError where another run holds the folder.
+    Also puts the folder in order after a run that was killed.  Raises UsageError where another run holds the folder,
+    RunFailed where the record cannot be written.
     """
     if not paths.manifest.exists():
         return False
@@ -124,7 +126,10 @@ def unchanged(inputs: Sequence[Path], paths: DatasetPaths, asked: Mapping[str, A
         dataset = Dataset.open(paths.root)
         found = Changes(unchanged=sum(shard["read"] for shard in dataset.manifest["shards"]))
         stages = {"reports": {"seconds": round(time.perf_counter() - started, 3)}}
-        write(paths, found, dataset.refused(), stages, shards=dataset.shards, made=0)
+        try:
+            write(paths, found, dataset.refused(), stages, shards=dataset.shards, made=0)
+        except OSError as error:
+            raise RunFailed(f"{paths.run_record}: {error.strerror}; nothing had to be changed.") from error
     return True
 
 

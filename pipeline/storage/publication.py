@@ -51,7 +51,7 @@ def publish(
             raise RunFailed(f"{paths.work} cannot be written: {error.strerror}; {paths.root} is as it was.") from error
         if publication.needed(document):
             swap(paths)
-        shutil.rmtree(paths.work)
+        shutil.rmtree(paths.work, ignore_errors=True)
     return document
 
 

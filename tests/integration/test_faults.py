@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.orchestration import stages
+from pipeline import sources
 from pipeline.paths import DatasetPaths
 from pipeline.storage import Dataset, exclusive
 from tests.integration.command import case2fhir, case2fhir_process
@@ -148,7 +148,7 @@ def test_an_input_that_vanishes_while_it_is_read(
 ) -> None:
     """A share that was unmounted must not look like reports that were removed."""
     source, out, before = dataset
-    read = stages.sources.read
+    read = sources.read
 
     def vanishing(inputs: list[Path]) -> Iterator[Any]:
         for number, item in enumerate(read(inputs)):
@@ -157,7 +157,7 @@ def test_an_input_that_vanishes_while_it_is_read(
             yield item
 
     with monkeypatch.context() as patch:
-        patch.setattr(stages.sources, "read", vanishing)
+        patch.setattr(sources, "read", vanishing)
         result = case2fhir("run", str(source), "--out", str(out), *OPTIONS)
     assert result.code == 1
     assert f"{source} vanished while it was being read" in result.stderr
@@ -211,3 +211,15 @@ def test_pages_that_cannot_be_written_do_not_hide_that_the_dataset_is_published(
     assert result.code == 1
     assert "No space left on device; the dataset is published all the same" in result.stderr
     assert Dataset.open(out).manifest["counts"]["reports"] == 5
+
+
+def test_a_record_that_cannot_be_written_though_nothing_has_changed(
+    dataset: tuple[Path, Path, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out, _ = dataset
+    assert case2fhir("run", str(source), "--out", str(out), *OPTIONS).code == 0
+    before = published(out)
+    monkeypatch.setattr("pipeline.orchestration.record.write_json", full)
+    result = case2fhir("run", str(source), "--out", str(out), *OPTIONS)
+    assert (result.code, published(out)) == (1, before)
+    assert "No space left on device; nothing had to be changed" in result.stderr

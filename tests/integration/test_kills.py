@@ -1,6 +1,7 @@
 """Runs that are killed at random moments: readers see a whole dataset, and the next run makes what it should.
 
-``make test-kills`` kills fifty times each way; the ordinary tests a few times.
+``make test-kills`` kills stages fifty times, and the command ten times with each number of workers; the ordinary tests
+do so a few times.
 """
 
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.records import Report
 from pipeline.storage import Dataset
 from tests.integration.command import case2fhir
 from tests.unit.orchestration.pipeline_samples import report, run, stand_ins
@@ -47,7 +49,7 @@ main(["run", sys.argv[2], "--out", sys.argv[1], "--no-data-docs", "--workers", s
 """
 
 
-def corpus(seed: int) -> list:  # type: ignore[type-arg]
+def corpus(seed: int) -> list[Report]:
     """Twenty reports or so, other ones for each seed, many of them the same."""
     chance = random.Random(seed)
     ids = [f"r{n}" for n in range(24) if chance.random() < 0.9] + ["bad-1"]
@@ -58,14 +60,14 @@ def published(root: Path) -> dict[str, bytes]:
     return {name: content for name, content in files(root).items() if name != "run.json"}
 
 
-def started(code: str, *arguments: str) -> "subprocess.Popen[str]":
+def started(code: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
     """A process that has said that it is ready."""
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", code, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=ENVIRONMENT,
+        env=ENVIRONMENT | environment,
         cwd=ROOT,
         start_new_session=True,
     )
@@ -166,9 +168,10 @@ def test_the_command_killed_at_random_ends_as_if_nothing_had_happened(workers: s
     source = str(ROOT / "seeds")
     length = seconds(started(REAL, str(tmp_path / "whole"), source, workers))
     expected = published(tmp_path / "whole")
+    (temporary := tmp_path / "tmp").mkdir()
     root, kills = tmp_path / "out-0", 0
     while kills < (KILLS // 5 or 2):
-        kills += kill(started(REAL, str(root), source, workers), chance.uniform(0, length))
+        kills += kill(started(REAL, str(root), source, workers, TMPDIR=str(temporary)), chance.uniform(0, length))
         if (root / "manifest.json").exists():
             assert Dataset.open(root).damaged() == []
         if chance.random() < 0.3:
@@ -178,3 +181,5 @@ def test_the_command_killed_at_random_ends_as_if_nothing_had_happened(workers: s
     seconds(started(REAL, str(root), source, workers))
     assert published(root) == expected
     assert case2fhir("validate", str(root)).code == 0
+    # The socket of Python's fork server, of a few bytes, is all that a killed run leaves outside of its folder.
+    assert [path.name for path in temporary.iterdir() if not path.name.startswith("pymp-")] == []

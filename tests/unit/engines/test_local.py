@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline.engines.local import LocalEngine, Task
+from pipeline.engines import Task
+from pipeline.engines.local import LocalEngine
 
 
 def numbers(*values: int) -> pa.RecordBatch:
@@ -91,7 +92,8 @@ def test_workers_end_with_a_process_that_is_killed(tmp_path: Path) -> None:
     code = """
 import sys
 from tests.unit.engines.test_local import numbers, sleeps
-from pipeline.engines.local import LocalEngine, Task
+from pipeline.engines import Task
+from pipeline.engines.local import LocalEngine
 with LocalEngine(2) as engine:
     list(engine.run(Task(sleeps, sleeps), [numbers(0), numbers(0)]))
 """

@@ -63,7 +63,7 @@ def stand_ins(reports_per_shard: int) -> Iterator[None]:
         patch.setattr(batches, "assess", lambda case, report, mentions: case)
         patch.setattr(batches, "_build", _build)
         patch.setattr(suites, "run", _check)
-        patch.setattr(stages.fhir, "profiles", lambda version: [PROFILE])
+        patch.setattr("pipeline.fhir.profiles", lambda version: [PROFILE])
         for module in (swap, publication):
             patch.setattr(module, "sync", lambda path: None)  # half of the time
         extracted.clear()

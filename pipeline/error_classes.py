@@ -80,11 +80,11 @@ def _case_errors(is_report: bool, told: bool, patient: Row, case: Row) -> Iterab
     paired = match(wanted, have, drug_names, drug_names)
     for drug in _left(wanted, [one for one, _ in paired]):
         other = next((d for d in drugs if same_name(drug_names(drug), drug_names(d))), None)
-        role = f"missed: has the role {other['role']}" if other else "missed: the drug is not found"
+        role = f"missed: has the role {other.get('role')}" if other else "missed: the drug is not found"
         yield "suspect drugs", role if told else "missed: no reaction is found in the report"
     for drug in _left(have, [one for _, one in paired]):
         other = next((d for d in patient["drugs"] if same_name(drug_names(drug), drug_names(d))), None)
-        role = f"invented: is {other['role']}" if other else "invented: no drug of the patient"
+        role = f"invented: is {other.get('role')}" if other else "invented: no drug of the patient"
         yield "suspect drugs", role if is_report else "invented: the report tells of no adverse reaction"
     real = [reaction for reaction in patient["reactions"] if not reaction.get("rejected")]
     both = match(real, reactions, gold_reaction_names, reaction_names)

@@ -263,14 +263,13 @@ def _score_reactions(scores: Scores, patient: Row, case: Row) -> None:
             scores.answer(kind, want, have)
             scores.sets(f"{kind} stated", want, have)
         linked = [drug_names(drugs[link["drug"]]) for link in links if link.get("drug") in drugs]
-        right = sum(
-            any(same_name([name, *culprits.get(name, [])], names) for names in linked) for name in gold["suspects"]
-        )
+        named = list({normalise(name): name for name in gold["suspects"]}.values())
+        right = sum(any(same_name([name, *culprits.get(name, [])], names) for names in linked) for name in named)
         scores.add(
             "drug-reaction links",
             true=right,
             false=max(0, len(linked) - right),
-            missed=len({normalise(name) for name in gold["suspects"]}) - right,
+            missed=len(named) - right,
         )
     for gold in wanted:
         if not any(gold is matched for matched, _ in paired):

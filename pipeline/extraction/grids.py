@@ -172,7 +172,8 @@ def _runs(text: str, known: Sequence[Span]) -> Iterator[Span]:
 def _cells(text: str, start: int, end: int, mark: str) -> Iterator[Cell]:
     """The cells of a line."""
     if mark == "|":
-        start += len(text[start:end]) - len(text[start:end].lstrip(" |"))
+        start += len(text[start:end]) - len(text[start:end].lstrip(" "))
+        start += text.startswith("|", start, end)
         end = start + len(text[start:end].rstrip(" ").removesuffix("|"))
     for part in text[start:end].split(mark):
         kept = part.rstrip(_MARKS)

@@ -37,7 +37,8 @@ from pipeline.terminology import Entry, lexicon
 
 _REACTIONS = ("reaction", "diagnosis?", "reaction?")
 """Columns that may name the reaction, the surest first."""
-_ITEM = re.compile(r"(?:\([^()]{0,80}\)|(?!\b(?:and|plus)\b)[^,;+&])+", re.IGNORECASE)
+_ITEM = re.compile(r"(?:\b(?:and|plus)\b)?((?:\([^()]{0,80}\)|(?!\b(?:and|plus)\b)[^,;+&])+)", re.IGNORECASE)
+"""A conjunction that ends the item before, and an item (group 1)."""
 _NEGATION = re.compile(r"\b(?:no|not|without|denied|never)\b", re.IGNORECASE)
 _LONGEST_ITEM = 60
 _LEAST_LETTERS = 3
@@ -169,11 +170,11 @@ def _named(cell: Cell, semantic: Semantic, long_forms: Mapping[str, str]) -> Ite
             match = matches[number]
             number += 1
             known = True
-            if not _NEGATION.search(cell.text, item.start(), match.start):
+            if not _NEGATION.search(cell.text, item.start(1), match.start):
                 yield match.entry, match.start, match.end
-        words = item[0].strip(" .")
+        words = item[1].strip(" .")
         if not known and (words in long_forms or _may_name(words, semantic)):
-            start = item.start() + item[0].index(words)
+            start = item.start(1) + item[1].index(words)
             entry = lexicon().lookup(long_forms[words], semantic) if words in long_forms else None
             yield entry, start, start + len(words)
 

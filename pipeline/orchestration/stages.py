@@ -45,16 +45,27 @@ def read(
 ) -> Plan:
     """Stage the reports of ``inputs`` and plan the run; input that has not changed at all is not read.
 
-    Raises RunFailed when an input is no longer there in the end: what is missing then has not been removed on purpose.
+    Raises RunFailed when a folder holds no file, or when an input or a file of one is no longer there in the end: what
+    is missing then has not been removed on purpose (an unmounted share).
     """
-    digest = sources.digest(inputs)
+    digest, before = sources.digest(inputs), _files(inputs)
+    for path in inputs:
+        if path.is_dir() and not _files([path]):
+            raise RunFailed(f"{path} holds no file: is it mounted? If it is meant to be empty, leave it out.")
     if not fresh and current(staging.paths, options, digest):
         return staging.keep(options, digest)
     plan = staging.spool(counted(sources.read(inputs), tick), options=options, inputs=digest, fresh=fresh)
     for path in inputs:
         if not path.exists():
             raise RunFailed(f"{path} vanished while it was being read; the dataset is as it was. Run again.")
+    if (gone := before - _files(inputs)) > 0:
+        raise RunFailed(f"{gone} files vanished while they were being read; the dataset is as it was. Run again.")
     return plan
+
+
+def _files(inputs: Sequence[Path]) -> int:
+    """How many files the inputs hold."""
+    return sum(isinstance(path, Path) for path in sources.files(list(inputs)))
 
 
 def counted(items: Iterable[T], tick: Tick) -> Iterator[T]:

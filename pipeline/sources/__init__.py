@@ -22,7 +22,7 @@ from pipeline.sources.language import require_english
 from pipeline.sources.markup import Element, name, records, strip_namespaces
 from pipeline.sources.sections import find_sections
 
-__all__ = ["digest", "find_sections", "read", "read_json_lines"]
+__all__ = ["digest", "files", "find_sections", "read", "read_json_lines"]
 
 _UNSUPPORTED = (
     (re.compile(rb"%PDF-"), "a PDF; extract its text (pdftotext) or take the XML"),

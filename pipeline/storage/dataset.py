@@ -23,6 +23,9 @@ from pipeline.validation.resources import CaseResources
 Check = Callable[[dict[str, Any], FhirVersion], list[str]]
 
 
+_NEEDED = frozenset({"format_version", "files", "shards", "counts", "versions"})
+
+
 class Dataset:
     """A published dataset. Opening one after an interrupted publication gives the old dataset, complete."""
 
@@ -42,6 +45,8 @@ class Dataset:
             raise UsageError(f"{root} holds no case2fhir dataset: its manifest.json is missing or broken.") from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise UsageError(f"{root} holds no case2fhir dataset: its manifest.json is of something else.")
+        if lacking := _NEEDED - manifest.keys():
+            raise UsageError(f"{root} holds a damaged dataset: its manifest.json lacks {', '.join(sorted(lacking))}.")
         if manifest["format_version"] > FORMAT_VERSION:
             raise UsageError(f"{root} was written by a newer case2fhir; update case2fhir to read it.")
         return cls(paths, manifest)

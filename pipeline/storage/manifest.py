@@ -29,7 +29,18 @@ FORMAT_VERSION: Final = 1
 
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 _SHAPELESS: Final = frozenset(
-    {"__pycache__", "_data", "server", "review", "engines", "cli.py", "console.py", "definitions.py", "evaluation.py"}
+    {
+        "__pycache__",
+        "_data",
+        "server",
+        "engines",
+        "cli.py",
+        "console.py",
+        "definitions.py",
+        "evaluation.py",
+        "error_classes.py",
+        "progress.py",
+    }
 )
 """Parts of the package that have no say in what a dataset holds; ``_data`` has versions of its own."""
 _LIBRARIES: Final = (

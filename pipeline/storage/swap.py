@@ -61,11 +61,12 @@ def swap(paths: DatasetPaths) -> None:
         _remove(paths, set(old) - set(new))
         sync(paths.root)
         paths.next.manifest.replace(paths.manifest)
-        sync(paths.root)
     except OSError as error:
         with suppress(OSError):  # then the next run does it; until then readers find the old dataset kept aside
             recover(paths)
         raise RunFailed(f"{paths.root} cannot be written: {error.strerror}; the dataset is as it was.") from error
+    with suppress(OSError):  # the change is made; when it reaches the disk is all that is left open
+        sync(paths.root)
     paths.previous.manifest.unlink(missing_ok=True)  # from here on nobody takes it for the dataset
 
 
@@ -83,9 +84,10 @@ def recover(paths: DatasetPaths) -> None:
         old = _listed(paths.previous)
         if paths.next.manifest.exists():
             _remove(paths, set(_listed(paths.next)) - set(old))
-        for name in old:
+        for name in old:  # ``previous`` stays whole: readers are sent there until its manifest is gone
             if (kept := paths.previous.root / name).exists():
-                _move(kept, paths.root / name)
+                _restore(kept, paths.root / name, by_way_of=paths.work / "restored")
+        paths.previous.manifest.unlink()
     elif not paths.manifest.exists() and paths.next.manifest.exists():
         _remove(paths, _listed(paths.next))
     for folder in (paths.previous.root, paths.next.root):
@@ -131,6 +133,13 @@ def _link(source: Path, target: Path) -> None:
 def _move(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     source.replace(target)
+
+
+def _restore(kept: Path, target: Path, *, by_way_of: Path) -> None:
+    """Put a file back in place and leave the kept one where it is."""
+    by_way_of.unlink(missing_ok=True)
+    _link(kept, by_way_of)
+    _move(by_way_of, target)
 
 
 def _remove(paths: DatasetPaths, names: Iterable[str]) -> None:

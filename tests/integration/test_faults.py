@@ -164,6 +164,17 @@ def test_an_input_that_vanishes_while_it_is_read(
     assert published(out) == before
 
 
+def test_a_folder_without_a_file_is_no_folder_of_removed_reports(
+    dataset: tuple[Path, Path, dict[str, bytes]], tmp_path: Path
+) -> None:
+    source, out, before = dataset
+    (tmp_path / "share").mkdir()
+    result = case2fhir("run", str(source), str(tmp_path / "share"), "--out", str(out), *OPTIONS)
+    assert result.code == 1
+    assert "share holds no file: is it mounted?" in result.stderr
+    assert published(out) == before
+
+
 def test_a_clock_that_is_set_back(
     dataset: tuple[Path, Path, dict[str, bytes]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

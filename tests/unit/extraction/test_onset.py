@@ -22,7 +22,7 @@ ONSETS = [
     ("Imatinib was started. Three days later, he developed a rash.", "P3D"),
     ("On day 3 of imatinib treatment a rash appeared.", "P3D"),
     ("A rash occurred within 24 hours of the first dose of imatinib.", "PT24H"),
-    ("Within 24 hours of completing the first cycle of imatinib, he developed a rash.", "PT24H"),
+    ("Within 36 hours of finishing his first course of imatinib, he developed a rash.", "PT36H"),
     ("He had been taking imatinib for 14 months when he presented with a rash.", "P14M"),
     ("A man was admitted with a rash. Imatinib had been started two weeks before admission.", "P2W"),
     ("Imatinib was prescribed. Over the next 2 weeks he developed a rash.", "P2W"),

@@ -192,6 +192,17 @@ def test_several_drugs_and_reactions_in_one_cell() -> None:
     assert (suspects(second), reactions(second)) == (["xylofanib"], ["fernlike skin lines"])
 
 
+def test_names_that_no_vocabulary_knows_are_parted_at_and() -> None:
+    table = lines(
+        ["Case", "Sex", "Suspected drugs", "Adverse reaction"],
+        ["1", "F", "Xylofanib and zorbatinib", "xyzosis and blorbitis"],
+        ["2", "M", "Xylofanib plus zorbatinib", "rash"],
+    )
+    first, second = cases(table)
+    assert suspects(first) == suspects(second) == ["xylofanib", "zorbatinib"]
+    assert {form for r in first.reactions for form in r.verbatim} == {"xyzosis", "blorbitis"}
+
+
 def test_a_line_without_a_patient_goes_on_with_the_one_before() -> None:
     text = lines(
         ["Patient", "Age", "Drug", "Adverse event"],
@@ -249,6 +260,12 @@ def test_bars_part_cells_too() -> None:
         ("female", ["ibuprofen"], ["rash"]),
         ("male", [], ["fever"]),
     ]
+
+
+def test_empty_cells_between_bars_keep_their_columns() -> None:
+    rows = ["| Case | Sex | Drug | Adverse event |", "| 1 | F | Ibuprofen | Rash |", "| | | Naproxen | |"]
+    text = "\n".join([*rows, "| 2 | M | Aspirin | Fever |"])
+    assert [suspects(c) for c in cases(text)] == [["ibuprofen", "naproxen"], ["aspirin"]]
 
 
 def test_what_is_the_same_for_all_stands_in_the_caption() -> None:

@@ -326,3 +326,36 @@ def test_staged_reports_survive_any_content(tmp_path: Path) -> None:
     staged = Staging(DatasetPaths(tmp_path))
     assert staged.spool([odd]).shards == 1
     assert staged.reports(0) == [odd]
+
+
+def test_readers_find_the_old_dataset_while_a_killed_publication_is_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path, "a", "b")
+    before = files(tmp_path)
+    shutil.copytree(tmp_path, tmp_path / ".work/previous", ignore=shutil.ignore_patterns(".work"))
+    (tmp_path / "shards/part-00000.json").write_text("half of a new one")
+    restored = 0
+    put_back = swap._restore
+
+    def restore(kept: Path, target: Path, **way: Path) -> None:
+        nonlocal restored
+        put_back(kept, target, **way)
+        restored += 1
+        found = Dataset.open(tmp_path)
+        assert found.paths.root == tmp_path / ".work/previous"
+        assert all((found.paths.root / entry["path"]).exists() for entry in found.manifest["files"])
+
+    monkeypatch.setattr(swap, "_restore", restore)
+    swap.recover(DatasetPaths(tmp_path))
+    assert restored == len(before) - 1
+    assert files(tmp_path) == before
+
+
+def test_a_manifest_that_lacks_something_is_named(tmp_path: Path) -> None:
+    make(tmp_path, "a")
+    manifest = json.loads((tmp_path / "manifest.json").read_bytes())
+    del manifest["files"], manifest["format_version"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UsageError, match="lacks files, format_version"):
+        Dataset.open(tmp_path)

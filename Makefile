@@ -63,7 +63,7 @@ endif
 	$(BIN)/python -m benchmarks.load $(or $(DATASET),build/bench-load) $(ARGS)
 
 bench-extraction: $(STAMP)  ## how fast reports are read, on texts made of the seeds, or on TEXTS (JSON Lines)
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/extraction.py $(TEXTS)
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.extraction $(TEXTS)
 
 lint: $(STAMP)  ## style and format
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""How fast reports are read, on one core: ``python benchmarks/extraction.py [TEXTS.jsonl]``.
+"""How fast reports are read, on one core: ``python -m benchmarks.extraction [TEXTS.jsonl]``.
 
 Every report of a stream of different texts is extracted, assessed and encoded in this process; processor time is
 measured after ``--warm-up`` reports, per 5,000 code points.  ``TEXTS.jsonl`` holds one object with a ``text`` a line;

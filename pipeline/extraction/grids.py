@@ -72,6 +72,9 @@ class Column(NamedTuple):
     unit: str | None = None
 
 
+_MOST_CELLS = 50
+
+
 @dataclass(slots=True)
 class Row:
     """One patient: the cells of each meaning with their columns; ``number`` as the table counts its patients.
@@ -400,12 +403,16 @@ def _goes_on(row: Row) -> bool:
 
 
 def _extend(row: Row, more: Row) -> None:
-    """Add what a further line says of the same patient; what a merged cell repeats is told once."""
+    """Add what a further line says of the same patient; what a merged cell repeats is told once.
+
+    No patient has more than ``_MOST_CELLS`` cells of a meaning, so that reading stays linear.
+    """
     row.columns |= more.columns
     for meaning, cells in more.cells.items():
         told = row.cells.setdefault(meaning, [])
-        known = {cell.text for cell, _ in told}
-        told += [(cell, column) for cell, column in cells if cell.text not in known]
+        if len(told) < _MOST_CELLS:
+            known = {cell.text for cell, _ in told}
+            told += [(cell, column) for cell, column in cells if cell.text not in known]
 
 
 def _is_patient(row: Row) -> bool:

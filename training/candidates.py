@@ -31,7 +31,7 @@ from pipeline.extraction.candidates import (
     candidates,
     fitted_weights,
 )
-from pipeline.extraction.document import read
+from pipeline.extraction.document import Found, read
 from pipeline.records import Report
 from pipeline.sources import find_sections
 
@@ -51,9 +51,10 @@ def normal(name: str) -> str:
     return " ".join(re.sub(r"[^\w]+", " ", name.lower()).split())
 
 
-def _names(candidate: Candidate) -> set[str]:
-    found = {normal(m.text) for m in candidate.mentions} | {normal(candidate.key)}
-    return found | ({normal(candidate.entry.name)} if candidate.entry else set())
+def called(mentions: Sequence[Found], concept: Candidate | Found) -> set[str]:
+    """How some mentions and their concept are called, normalised."""
+    found = {normal(m.text) for m in mentions} | {normal(concept.key)}
+    return found | ({normal(concept.entry.name)} if concept.entry else set())
 
 
 def hit(names: set[str], wanted: set[str]) -> bool:
@@ -94,7 +95,9 @@ def examples(data: Path) -> list[list[Example]]:
         story = course.events(document, [s for s in document.sentences if s.zone in ("case", "summary")])
         concepts = candidates(document, [s for s in document.sentences if s.zone != "apart"], story)
         wanted = {"drug": drugs, "disorder": disorders}
-        found.append([Example(text["id"], one, hit(_names(one), wanted[one.semantic])) for one in concepts])
+        found.append(
+            [Example(text["id"], one, hit(called(one.mentions, one), wanted[one.semantic])) for one in concepts]
+        )
     return found
 
 
@@ -117,7 +120,7 @@ def sentence_examples(data: Path) -> list[Example]:
         wanted = {"drug": {normal(p["drug"]) for p in pairs}, "disorder": {normal(p["reaction"]) for p in pairs}}
         for one in candidates(document, [s for s in document.sentences if s.zone != "apart"], story):
             one.features = {name: value for name, value in one.features.items() if not _unfit(name)}
-            found.append(Example(pmid, one, hit(_names(one), wanted[one.semantic])))
+            found.append(Example(pmid, one, hit(called(one.mentions, one), wanted[one.semantic])))
     return found
 
 

@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
 from pipeline.extraction.contexts import MODEL, described
-from pipeline.extraction.document import Found, Semantic, read
+from pipeline.extraction.document import Semantic, read
 from pipeline.records import Report
-from training.candidates import hit, normal
+from training.candidates import called, hit, normal
 from training.priors import held_out
+from training.train import regression
 
 PENALTY = 0.05  # inverse strength of the L2 penalty; chosen on one third of the articles
 LEAST = 4  # mentions that a feature needs
@@ -57,14 +57,9 @@ def examples(data: Path) -> list[Example]:
             document = read(Report(report_id=article, text=row["text"]))
             for sentence in document.sentences:
                 for mention, about, features in described(document, sentence):
-                    positive = hit(_names(mention), drugs if mention.semantic == "drug" else reactions)
+                    positive = hit(called([mention], mention), drugs if mention.semantic == "drug" else reactions)
                     found.append(Example(article.split()[1], mention.semantic, [*about, *features], positive))
     return found
-
-
-def _names(mention: Found) -> set[str]:
-    names = {normal(mention.text), normal(mention.key)}
-    return names | ({normal(mention.entry.name)} if mention.entry else set())
 
 
 def fit(own: Sequence[Example], semantic: Semantic) -> tuple[list[str], NDArray[np.float64]]:
@@ -75,12 +70,12 @@ def fit(own: Sequence[Example], semantic: Semantic) -> tuple[list[str], NDArray[
     x, y = _matrix(own, column), np.array([one.positive for one in own])
     order = {article: number for number, article in enumerate(sorted({one.article for one in own}))}
     held = np.array([order[one.article] % _FOLDS == 0 for one in own])
-    p = _regression().fit(x[~held], y[~held]).predict_proba(x[held])[:, 1]
+    p = regression(PENALTY).fit(x[~held], y[~held]).predict_proba(x[held])[:, 1]
     print(
         f"{semantic}: {y.sum()} of {len(y)} positive, {len(names)} features, "
         f"log loss {log_loss(y[held], p):.4f}, area under the curve {roc_auc_score(y[held], p):.3f}"
     )
-    weights: NDArray[np.float64] = _regression().fit(x, y).coef_[0]
+    weights: NDArray[np.float64] = regression(PENALTY).fit(x, y).coef_[0]
     kept = [number for number, weight in enumerate(weights) if abs(weight) >= SMALLEST]
     return [names[number] for number in kept], weights[kept]
 
@@ -94,10 +89,6 @@ def _matrix(own: Iterable[Example], column: dict[str, int]) -> "csr_matrix[Any]"
                 columns.append(column[name])
         count += 1
     return csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, len(column)))
-
-
-def _regression() -> LogisticRegression:
-    return LogisticRegression(C=PENALTY, solver="liblinear", max_iter=500, fit_intercept=False, random_state=0)
 
 
 def main() -> None:

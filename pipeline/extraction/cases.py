@@ -8,7 +8,18 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from pipeline.extraction import conditions, course, drug_groups, exposures, investigations, onset, people, roles, tables
+from pipeline.extraction import (
+    conditions,
+    course,
+    drug_groups,
+    exposures,
+    grids,
+    investigations,
+    onset,
+    people,
+    roles,
+    tables,
+)
 from pipeline.extraction.candidates import Candidate, aggravated, candidates
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Sentence, bare
@@ -38,7 +49,7 @@ _BREAKS = re.compile(r"[-/]")
 
 def assemble(document: Document) -> list[Case]:
     """The cases of a report, in the order in which the text introduces the patients; none where nothing is told."""
-    listed = tables.find(document)
+    listed = grids.find(document)
     document = tables.without(document, listed)
     persons = people.find(document)
     cases = [_case(document, number, person) for number, person in enumerate(persons, 1)]
@@ -251,8 +262,7 @@ def _suspects(drugs: list[Group]) -> list[Group]:
 def _drug(
     document: Document, group: Group, name: str, suspect: bool, told: Sequence[Sentence], reactions: Sequence[Group]
 ) -> Drug:
-    zones = {sentence.index: sentence.zone for sentence in document.sentences}
-    own = group.told(zones)
+    own = group.told(document.sentences)
     best = group.best
     role, evidence = ("suspect", []) if suspect else roles.role(document, group, told, reactions)
     drug = Drug(
@@ -269,8 +279,7 @@ def _drug(
 def _reaction(
     document: Document, group: Group, name: str, story: Sequence[Event], reactions: Sequence[Group]
 ) -> Reaction:
-    zones = {sentence.index: sentence.zone for sentence in document.sentences}
-    own = group.told(zones)
+    own = group.told(document.sentences)
     best = group.best
     ended, evidence = course.outcome(story, *_own_and_others(group, reactions))
     reaction = Reaction(
@@ -307,8 +316,8 @@ def _term(group: Group, document: Document) -> str:
 
 def _underlying(group: Group, document: Document) -> Concept:
     """The disease that got worse, as history."""
-    zones = {sentence.index: sentence.zone for sentence in document.sentences}
-    own = [m for m in group.told(zones) if m.key == group.best.key] or group.told(zones)
+    told = group.told(document.sentences)
+    own = [m for m in told if m.key == group.best.key] or told
     return Concept(
         term=naming(group.best), codings=codings(group.best), verbatim=verbatim(own), evidence=spans(own)
     )  # fmt: skip

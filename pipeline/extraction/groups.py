@@ -4,11 +4,11 @@ Belongs here: the shape shared by the modules that fill a case.  Does not belong
 (``cases``).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.extraction.candidates import Candidate
-from pipeline.extraction.document import Found, bare
+from pipeline.extraction.document import Found, Sentence, bare
 from pipeline.extraction.signs import explains
 from pipeline.extraction.zones import Zone
 from pipeline.records import Coding, Evidence
@@ -39,9 +39,9 @@ class Group:
         """All mentions, in order."""
         return sorted((m for member in self.members for m in member.mentions), key=lambda m: m.start)
 
-    def told(self, zones: Mapping[int, Zone]) -> list[Found]:
-        """Mentions that are facts of the case; ``zones`` gives the zone of each sentence. All, if none is."""
-        own = [m for m in self.mentions if zones[m.sentence] in TOLD and m.assertion != "negated"]
+    def told(self, sentences: Sequence[Sentence]) -> list[Found]:
+        """Mentions that are facts of the case; ``sentences`` are those of the document. All, if none is."""
+        own = [m for m in self.mentions if sentences[m.sentence].zone in TOLD and m.assertion != "negated"]
         return own or self.mentions
 
     @property

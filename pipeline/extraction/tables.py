@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import msgspec
 
-from pipeline.extraction import grids, table_rows
+from pipeline.extraction import table_rows
 from pipeline.extraction.document import Document, Sentence
 from pipeline.extraction.grids import Grid, Row
 from pipeline.extraction.numbers import in_days
@@ -22,11 +22,6 @@ from pipeline.records import Case, Drug, Evidence, Patient, Reaction, Span
 _LABEL = re.compile(r"\b(?:patient|case)(?: no\.?| number)? ?#?(?P<number>[1-9]\d?)\b", re.IGNORECASE)
 _LABELLED = 150  # code points between the number of a patient and the age told behind it
 _SAME_AGE = 0.03  # share by which ages in different units may differ
-
-
-def find(document: Document) -> list[Grid]:
-    """The tables of patients of a report."""
-    return grids.find(document)
 
 
 def without(document: Document, found: Sequence[Grid]) -> Document:

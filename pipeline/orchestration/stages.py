@@ -48,24 +48,25 @@ def read(
     Raises RunFailed when a folder holds no file, or when an input or a file of one is no longer there in the end: what
     is missing then has not been removed on purpose (an unmounted share).
     """
-    digest, before = sources.digest(inputs), _files(inputs)
-    for path in inputs:
-        if path.is_dir() and not _files([path]):
+    digest = sources.digest(inputs)
+    held = {path: _files(path) for path in inputs}
+    for path, number in held.items():
+        if not number:
             raise RunFailed(f"{path} holds no file: is it mounted? If it is meant to be empty, leave it out.")
     if not fresh and current(staging.paths, options, digest):
         return staging.keep(options, digest)
     plan = staging.spool(counted(sources.read(inputs), tick), options=options, inputs=digest, fresh=fresh)
-    for path in inputs:
+    for path, number in held.items():
         if not path.exists():
             raise RunFailed(f"{path} vanished while it was being read; the dataset is as it was. Run again.")
-    if (gone := before - _files(inputs)) > 0:
-        raise RunFailed(f"{gone} files vanished while they were being read; the dataset is as it was. Run again.")
+        if (gone := number - _files(path)) > 0:
+            raise RunFailed(f"{gone} files of {path} vanished while it was read; the dataset is as it was. Run again.")
     return plan
 
 
-def _files(inputs: Sequence[Path]) -> int:
-    """How many files the inputs hold."""
-    return sum(isinstance(path, Path) for path in sources.files(list(inputs)))
+def _files(path: Path) -> int:
+    """How many files an input holds; a folder that cannot be listed counts, because it is refused with its reason."""
+    return sum(1 for _ in sources.files([path]))
 
 
 def counted(items: Iterable[T], tick: Tick) -> Iterator[T]:

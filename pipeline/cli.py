@@ -114,6 +114,13 @@ def main() -> None:
 )
 @_VOCABULARIES
 @click.option("--fresh", is_flag=True, help="Make everything anew; by default, only what has changed is.")
+@click.option(
+    "--corrections",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="What people corrected (docs/corrections.md); by default DIR.corrections.jsonl beside DIR, if it is there.",
+)
+@click.option("--no-corrections", "uncorrected", is_flag=True, help="Apply no corrections, and drop those of DIR.")
 @_JSON
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--verbose", is_flag=True, help="Dagster's log on standard error instead of progress.")
@@ -128,17 +135,28 @@ def run(inputs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool, log: st
 
     DIR must be new, empty, or an earlier dataset, which is replaced at the end of the run and not before.  Reports that
     it already holds, unchanged, are not read into cases again; a run that was stopped goes on where it was.
+
+    Corrections of a reviewer are applied to what was extracted, before causality is assessed; those that could not be
+    applied are named.
     """
     started = time.perf_counter()
     with _plainly(log):
         _check_inputs(inputs)
         _check_output(out)
         from pipeline import console
+        from pipeline.corrections import locate
         from pipeline.orchestration import record
         from pipeline.paths import DatasetPaths
 
+        if options["uncorrected"] and options["corrections"]:
+            raise UsageError("--corrections and --no-corrections exclude each other.")
+        corrected = None if options["uncorrected"] else locate(options["corrections"], out, inputs)
         if options["fresh"] or not record.unchanged(
-            inputs, DatasetPaths(out), record.options(options["fhir"]), data_docs=options["data_docs"]
+            inputs,
+            DatasetPaths(out),
+            record.options(options["fhir"]),
+            data_docs=options["data_docs"],
+            corrected=corrected,
         ):
             from pipeline.orchestration import local_run
 

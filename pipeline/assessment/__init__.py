@@ -20,9 +20,9 @@ __all__ = ["AuthorStatement", "assess", "author_statements"]
 def assess(case: Case, report: Report, mentions: Sequence[Mention] = ()) -> Case:
     """A copy of the case with seriousness, ``author_statement``, ``naranjo`` and ``who_umc`` filled in; pure.
 
-    What the record already says about seriousness or the authors' statement is kept, and so is what a person set, if it
-    is to nothing.  ``mentions`` are those of the report; statements on the literature are read from their assertions and
-    from the text.
+    What the record already says about seriousness or the authors' statement is kept, and what a person set is, even to
+    nothing.  ``mentions`` are those of the report; statements on the literature are read from their assertions and from
+    the text.
     """
     if not case.reactions and not case.assessments:
         return case

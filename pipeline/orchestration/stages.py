@@ -52,8 +52,8 @@ def read(
 ) -> Plan:
     """Stage the reports of ``inputs`` and plan the run; input that has not changed at all is not read.
 
-    ``corrected`` is the file of corrections, if there is one.  Raises UsageError where an entry of it is wrong, and where
-    there is none although the dataset in place was corrected, unless ``uncorrected`` wants that.
+    ``corrected`` is the file of corrections, if there is one.  Raises UsageError where an entry of it is wrong, and
+    where there is none although the dataset in place was corrected, unless ``uncorrected`` wants that.
 
     Raises RunFailed when a folder holds no file, or when an input or a file of one is no longer there in the end: what
     is missing then has not been removed on purpose (an unmounted share).

@@ -89,8 +89,8 @@ CORRECTED = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
-@given(CORPORA, st.lists(st.tuples(CORPORA, CORRECTED), min_size=2, max_size=3))
+@settings(max_examples=10, deadline=None)
+@given(CORPORA, st.lists(st.tuples(CORPORA, CORRECTED), min_size=2, max_size=2))
 def test_after_any_corrections_and_changes_the_dataset_is_that_of_a_fresh_run(
     base: dict[str, str], steps: list[tuple[dict[str, str], list[tuple[int, str, str]]]]
 ) -> None:

@@ -14,7 +14,7 @@ them.  Does not belong here: changing a dataset, a server, Dagster, Great Expect
 
 **The pages** (names are owned by ``paths.ReviewPaths``) lie in ``DIR/review`` unless told otherwise: ``index.html``
 with ``cases.js``, and ``cases/<2 digits>/<key>.html`` per case, ``key`` being the one that the FHIR ids of the case
-begin with (``fhir.case_key``), so that the address of a case stays the same from run to run.
+begin with (``fhir.common.digest``), so that the address of a case stays the same from run to run.
 
 **What a case page promises** to scripts that build on it (editing of facts, tests):
 

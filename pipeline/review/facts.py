@@ -145,25 +145,23 @@ def _concept(pointer: str, kind: Kind, label: str, concept: Concept) -> Fact:
 
 def _patient(case: Case) -> Card:
     patient = case.patient
-    age = patient.age
+    age, sex, ethnicity = patient.age, patient.sex, patient.ethnicity
     facts = [
-        _stated(
-            "patient/sex", "patient", "Sex", patient.sex and patient.sex.value, patient.sex and patient.sex.evidence
-        ),
+        _stated("patient/sex", "patient", "Sex", sex.value if sex else None, sex.evidence if sex else None),
         Fact(
             "patient/age",
             "patient",
             "Age",
             words.age(age) if age else "not stated",
-            evidence=_spans(age and age.evidence),
+            evidence=_spans(age.evidence if age else None),
             absent=age is None,
         ),
         _stated(
             "patient/ethnicity",
             "patient",
             "Ethnicity",
-            patient.ethnicity and patient.ethnicity.value,
-            patient.ethnicity and patient.ethnicity.evidence,
+            ethnicity.value if ethnicity else None,
+            ethnicity.evidence if ethnicity else None,
         ),
     ]
     history = [_concept(f"patient/history/{i}", "patient", "History", entry) for i, entry in enumerate(patient.history)]
@@ -315,9 +313,7 @@ def _judgement(assessment: Assessment, index: int, names: dict[str, str], terms:
             "WHO-UMC",
             assessment.who_umc or "not assessed",
             assessment.who_umc,
-            _spans(
-                [*_answered(naranjo, "2", "5"), *_field(assessment, "dechallenge"), *_field(assessment, "rechallenge")]
-            ),
+            _spans([*_answered(naranjo, "2", "5"), *(s for f in _CHALLENGED for s in assessment.facts.get(f, []))]),
             absent=assessment.who_umc is None,
             note="from onset, other causes, dechallenge and rechallenge",
         ),
@@ -326,7 +322,7 @@ def _judgement(assessment: Assessment, index: int, names: dict[str, str], terms:
             "cause",
             "Naranjo",
             f"{naranjo.score} · {naranjo.category}" if naranjo else "not assessed",
-            naranjo and naranjo.category,
+            naranjo.category if naranjo else None,
             _spans(_answered(naranjo, *(number for number, _ in _questions()))),
             absent=naranjo is None,
         ),
@@ -359,16 +355,13 @@ def _judgement(assessment: Assessment, index: int, names: dict[str, str], terms:
     )
 
 
-def _field(assessment: Assessment, field: str) -> Evidence:
-    return assessment.facts.get(field, [])
-
-
 def _answered(naranjo: Naranjo | None, *numbers: str) -> Evidence:
     """What the answers to these questions were read from."""
     items = naranjo.items if naranjo else {}
     return [span for number in numbers if number in items for span in items[number].evidence]
 
 
+_CHALLENGED: Final = ("dechallenge", "rechallenge")
 _CHALLENGES: Final = {
     ("dechallenge", "positive"): "it abated after the drug was stopped or reduced",
     ("dechallenge", "negative"): "it did not abate after the drug was stopped or reduced",

@@ -18,9 +18,9 @@ COLUMNS: Final = (
     "key", "case", "patient", "suspects", "others", "reactions", "outcomes", "onsets", "pairs", "serious", "withheld",
     "failed", "title",
 )  # fmt: skip
-"""Of a row: key, case id, patient in words; suspect and other drugs, reactions (positions in ``names``); per reaction the
-outcome (position in ``OUTCOMES``) and the days to onset or null; pairs of drug, reaction, WHO-UMC (positions; -1: not
-assessed); whether serious; whether withheld; number of failed checks; title of the article."""
+"""Of a row: key, case id, patient in words; suspect and other drugs, reactions (positions of names); per reaction the
+outcome (position in ``OUTCOMES``) and the days to onset or null; pairs of drug, reaction, WHO-UMC (positions; -1:
+not assessed); whether serious; whether withheld; number of failed checks; title of the article."""
 
 
 class Table:

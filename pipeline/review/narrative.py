@@ -4,13 +4,14 @@ Belongs here: cutting overlapping spans into stretches that follow each other, a
 belong here: markup (``templates/case.html``).  Offsets count Unicode code points into the text.
 
 A stretch has one **fill**: the kind of the shortest fact over it, which says most about these very words.  The kinds of
-the others are drawn as up to three **lines** below it.  Statements about cause and effect reach over whole sentences, so
-they are always lines.  A **mention** that is not of this patient (negated, of the literature, …) shows its assertion,
-whether or not a fact rests on it; one that is present but in no fact of this case is ``loose``.
+the others are drawn as up to three **lines** below it.  Statements about cause and effect reach over whole sentences,
+so they are always lines.  A **mention** that is not of this patient (negated, of the literature, …) shows its
+assertion, whether or not a fact rests on it; one that is present but in no fact of this case is ``loose``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from pipeline.records import Assertion, Mention, MentionType, Section, SectionKind
@@ -149,8 +150,8 @@ def parts(text: str, sections: Sequence[Section], facts: Iterable[Fact], mention
 def _spans(length: int, facts: Iterable[Fact], mentions: Iterable[Mention]) -> Iterator[_Over]:
     covered: set[tuple[int, int, Kind]] = set()
     for fact in facts:
-        for start, end in fact.evidence:
-            start, end = max(start, 0), min(end, length)
+        for first, last in fact.evidence:
+            start, end = max(first, 0), min(last, length)
             if start < end and (start, end, fact.kind) not in covered:
                 covered.add((start, end, fact.kind))
                 yield _Over(start, end, end - start, fact.kind, None)
@@ -174,7 +175,7 @@ def _stretches(text: str, over: Sequence[_Over], cuts: Sequence[int]) -> Iterato
     """``over`` is sorted by start."""
     active: list[_Over] = []
     following = 0
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         active = [span for span in active if span.end > start]
         while following < len(over) and over[following].start <= start:
             active.append(over[following])

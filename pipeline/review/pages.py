@@ -32,6 +32,8 @@ from pipeline.storage import Dataset
 from pipeline.storage.files import write_json
 
 T = TypeVar("T")
+Progress = Callable[[int, int], None]
+"""Hears how many cases are written, of how many."""
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
@@ -58,13 +60,10 @@ def case_key(report_id: str, case_id: str) -> str:
     return digest(report_id, case_id)
 
 
-def write(
-    dataset: Path, out: Path | None = None, progress: Callable[[int, int], None] = lambda done, of: None
-) -> Written:
+def write(dataset: Path, out: Path | None = None, progress: Progress = lambda done, total: None) -> Written:
     """Write the pages of the dataset at ``dataset`` to ``out``, by default into its folder ``review``.
 
-    Pages that are there are replaced when all new ones are written.  ``progress`` hears how many cases of how many.
-    The same dataset gives the same bytes.
+    Pages that are there are replaced when all new ones are written.  The same dataset gives the same bytes.
 
     Raises UsageError when there is no dataset, or ``out`` holds something else; RunFailed when the pages cannot be
     written, or the dataset changes meanwhile.
@@ -124,9 +123,7 @@ def _replace(paths: ReviewPaths) -> None:
     shutil.rmtree(paths.previous.root, ignore_errors=True)
 
 
-def _write(
-    dataset: Dataset, paths: ReviewPaths, manifest: str, progress: Callable[[int, int], None]
-) -> tuple[int, int]:
+def _write(dataset: Dataset, paths: ReviewPaths, manifest: str, progress: Progress) -> tuple[int, int]:
     """Write all files; return how many cases there are and how many of them are withheld."""
     table = index.Table()
     done = withheld = 0
@@ -235,7 +232,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"policy": POLICY, "hook": Markup(_HOOK)}
+    environment.globals |= {"policy": POLICY, "hook": Markup(_HOOK)}  # noqa: S704  # a constant
     environment.filters |= {"plain": words.plain, "anchor": _anchor, "kept": _kept}
     return environment
 
@@ -250,7 +247,7 @@ def _kept(value: str) -> Markup:
 
     For the narrative, which spells them out by itself, and for the record, which is JSON.
     """
-    return Markup(str(Markup.escape(value)).replace("\r", "&#13;"))
+    return Markup(str(Markup.escape(value)).replace("\r", "&#13;"))  # noqa: S704  # escaped
 
 
 def _render(template: str, **values: Any) -> str:

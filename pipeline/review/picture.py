@@ -6,9 +6,9 @@ Belongs here: the order of events, where each lies on the axis, and what is draw
 **The axis.** Reports seldom state when things happened, so the axis has two zones at most.  The first is *to scale*: it
 begins with the first dose and reaches to the last onset, and is there when the time to onset of every reaction is
 stated.  What follows is in *order* only, one column per step: what was done because of the reaction, what became of it
-then (dechallenge), each re-exposure (rechallenge), the outcome.  That order is the one of cause and effect: an action is
-taken because of a reaction, and a rechallenge follows a dechallenge; between re-exposures it is that of the narrative.
-Without onsets, the first zone too is a column in order.  The axis says which is which.
+then (dechallenge), each re-exposure (rechallenge), the outcome.  That order is the one of cause and effect: an action
+is taken because of a reaction, and a rechallenge follows a dechallenge; between re-exposures it is that of the
+narrative.  Without onsets, the first zone too is a column in order.  The axis says which is which.
 """
 
 from collections.abc import Sequence
@@ -275,7 +275,7 @@ class _Drawing:
         if action in ends or action in ("reduced", "increased"):
             self._steps(lane, at, before, self.began, end, look, closed=True)
             glyph: Glyph = "stop" if action in ends else "change"
-            verb = "stopped" if action == "withdrawn" else words.plain(action or "")
+            verb = "stopped" if action == "withdrawn" else words.plain(action)
             lane.marks.append(Mark(end, glyph, verb, f"{drug.name} {verb}", f"{at}/action_taken"))
             if action not in ends:
                 self._steps(lane, at, later, end + 8, (self.again_x or [self.end])[0] - 20, look, more="changed dose")
@@ -357,7 +357,7 @@ class _Drawing:
                     f"{reaction.term} {words_}",
                     f"assessments/{i}/dechallenge",
                     "end",
-                )  # fmt: skip
+                )
             )
         for x_, again in zip(self.again_x, self.again, strict=True):
             self._recurrence(lane, reaction, again, x_)
@@ -420,7 +420,7 @@ class _Drawing:
         for i, drug in enumerate(case.drugs):
             if drug.id in self.suspects and drug.action_taken not in (None, "unknown"):
                 verb = {"unchanged": "continued", "not_applicable": "action not applicable"}.get(
-                    drug.action_taken or "", words.plain(drug.action_taken or "")
+                    drug.action_taken, words.plain(drug.action_taken)
                 )
                 steps.append(Step(f"{drug.name} {verb}.", (f"drugs/{i}/action_taken",)))
         steps += [self._given(i, d, "Treatment: ") for i, d in enumerate(case.drugs) if d.role == "treatment"]

@@ -1,7 +1,7 @@
 """What the pages need of a published dataset, case by case, in the dataset's order.
 
-Belongs here: bringing together what is said of a case in tables, bundles, quarantine and results.  Does not belong here:
-how it is shown.  Reads shard by shard, so that memory does not grow with the dataset.
+Belongs here: bringing together what is said of a case in tables, bundles, quarantine and results.  Does not belong
+here: how it is shown.  Reads shard by shard, so that memory does not grow with the dataset.
 """
 
 import base64

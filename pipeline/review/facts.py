@@ -342,7 +342,7 @@ def _judgement(assessment: Assessment, index: int, names: dict[str, str], terms:
                 Fact(
                     f"{at}/naranjo/items/{number}",
                     "cause",
-                    question,
+                    f"Naranjo {number}",
                     item.answer,
                     item.answer,
                     _spans(item.evidence),

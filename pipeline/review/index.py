@@ -30,10 +30,15 @@ class Table:
         self._drugs: dict[str, int] = {}
         self._reactions: dict[str, int] = {}
         self._rows: list[list[Any]] = []
+        self.withheld = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def add(self, key: str, material: Material) -> None:
         """Add the row of a case."""
         case = material.case
+        self.withheld += material.withheld
         drugs = {drug.id: _position(self._drugs, drug.name) for drug in case.drugs}
         reactions = {reaction.id: _position(self._reactions, reaction.term) for reaction in case.reactions}
         suspects = {drug.id for drug in case.drugs if drug.role in ("suspect", "interacting")}

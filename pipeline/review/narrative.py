@@ -60,7 +60,7 @@ _PARTS: Final[dict[SectionKind, str]] = {
     "caption": "Caption",
     "table": "Table",
     "references": "References",
-    "furniture": "Page furniture",
+    "furniture": "",
     "body": "",
 }
 

@@ -11,7 +11,7 @@ beside the page only, nothing inline, no connection, no form, no frame.
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources as package_resources
@@ -26,7 +26,7 @@ from pipeline import __version__
 from pipeline.errors import RunFailed, UsageError
 from pipeline.fhir.common import digest
 from pipeline.paths import REVIEW_FORMAT, DatasetPaths, ReviewPaths
-from pipeline.records import encode
+from pipeline.records import Refused, encode
 from pipeline.review import facts, index, narrative, picture, reading, resources, text, words
 from pipeline.storage import Dataset
 from pipeline.storage.files import write_json
@@ -128,55 +128,58 @@ def _write(dataset: Dataset, paths: ReviewPaths, manifest: str, progress: Progre
     table = index.Table()
     done = withheld = 0
     total = int(dataset.manifest["counts"]["cases"])
-    keyed = ((case_key(m.case.report_id, m.case.case_id), m) for m in reading.cases(dataset))
-    for before, (key, material), after in _with_neighbours(keyed):
-        table.add(key, material)
-        neighbours = [_beside(paths, key, other[0]) if other else None for other in (before, after)]
-        _put(paths.case(key), _case_page(key, material, *neighbours))
+    for before, material, after in _with_neighbours(reading.cases(dataset)):
+        table.add(_key(material), material)
+        place = paths.case(_key(material))
+        neighbours = [other and os.path.relpath(paths.case(_key(other)), place.parent) for other in (before, after)]
+        _put(place, case_page(material, *neighbours))
         done += 1
         withheld += material.withheld
         if done % 50 == 0:
             progress(done, max(total, done))
     progress(done, done)
-    literal = text.script_literal(table.document())
-    _put(paths.cases, f"window.case2fhirCases = {literal};\n")
-    refused = [one for one in dataset.refused() if one.case_id is None]
-    _put(
-        paths.index,
-        _render(
-            "index.html",
-            cases=done,
-            withheld=withheld,
-            refused=refused[:_SHOWN],
-            more_refused=max(len(refused) - _SHOWN, 0),
-            counts=dataset.manifest["counts"],
-            version=__version__,
-            root="",
-        ),
-    )
-    for name in _STATIC:
-        _put(paths.static(name), _package_file("static", name))
+    reports = int(dataset.manifest["counts"]["reports"])
+    write_index(paths, table, reports, [one for one in dataset.refused() if one.case_id is None])
     write_json(
-        paths.about,
-        {"format": REVIEW_FORMAT, "case2fhir": __version__, "manifest_sha256": manifest, "cases": done},
+        paths.about, {"format": REVIEW_FORMAT, "case2fhir": __version__, "manifest_sha256": manifest, "cases": done}
     )
     return done, withheld
 
 
-def _case_page(key: str, material: reading.Material, before: str | None, after: str | None) -> str:
-    case = material.case
+def write_index(paths: ReviewPaths, table: index.Table, reports: int = 0, refused: Sequence[Refused] = ()) -> None:
+    """Write the index, its table, and the scripts and styles of all pages.
+
+    ``reports``: how many there are; ``refused``: what became no case.
+    """
+    _put(paths.cases, f"window.case2fhirCases = {text.script_literal(table.document())};\n")
+    page = _render(
+        "index.html",
+        cases=len(table),
+        withheld=table.withheld,
+        reports=reports,
+        refused=refused[:_SHOWN],
+        more_refused=max(len(refused) - _SHOWN, 0),
+        root="",
+    )
+    _put(paths.index, page)
+    for name in _STATIC:
+        _put(paths.static(name), _package_file("static", name))
+
+
+def case_page(material: reading.Material, before: str | None = None, after: str | None = None) -> str:
+    """The page of a case, two folders below the index; ``before`` and ``after`` are addresses of its neighbours."""
+    case, whole = material.case, material.text
     found = facts.read(case)
     every = list(found)
-    whole = material.text
     return _render(
         "case.html",
-        key=key,
+        key=_key(material),
         case=case,
         patient=words.patient(case),
         facts=found,
         material=material,
         record=encode(case).decode(),
-        length=len(whole) if whole is not None else None,
+        length=len(whole or ""),
         text_hash=hashlib.sha256(whole.encode()).hexdigest() if whole is not None else None,
         parts=narrative.parts(whole, material.sections, every, material.mentions) if whole is not None else None,
         picture=picture.draw(case),
@@ -185,17 +188,14 @@ def _case_page(key: str, material: reading.Material, before: str | None, after: 
         },
         packed=resources.packed(material.resources),
         kinds=facts.KINDS,
-        tags=narrative.TAGS,
         before=before,
         after=after,
-        version=__version__,
         root="../../",
     )
 
 
-def _beside(paths: ReviewPaths, key: str, other: str) -> str:
-    """Address of another case's page as seen from a case's page."""
-    return os.path.relpath(paths.case(other), paths.case(key).parent)
+def _key(material: reading.Material) -> str:
+    return case_key(material.case.report_id, material.case.case_id)
 
 
 def _with_neighbours(items: Iterable[T]) -> Iterator[tuple[T | None, T, T | None]]:
@@ -232,7 +232,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"policy": POLICY, "hook": Markup(_HOOK)}  # noqa: S704  # a constant
+    environment.globals |= {"policy": POLICY, "hook": Markup(_HOOK), "version": __version__}  # noqa: S704  # a constant
     environment.filters |= {"plain": words.plain, "anchor": _anchor, "kept": _kept}
     return environment
 

@@ -39,8 +39,10 @@ GLYPHS: Final[dict[Glyph, str]] = {
 }
 """Signs differ in shape, not only in colour."""
 
-_LANES, _COLUMN, _SCALE = 168, 148, 330
+_LANES, _COLUMN, _STEP, _SCALE = 186, 146, 112, 300
 _LANE, _TOP, _BOTTOM = 46, 34, 40
+_NARROW: Final = 560
+"""What the words of the axis take."""
 _CHARACTER: Final = 6.1
 """Pixels that a letter takes, about, at the size of the labels."""
 _NARROWEST: Final = 1 / 14
@@ -200,30 +202,29 @@ class _Drawing:
         self.past = any(drug.role == "past" for drug in self.case.drugs)
         self.began = self.start + (_COLUMN * 0.6 if self.past else 0)
         steps = max([len(self._first(d)) for d in self.case.drugs if d.role != "treatment"] or [1])
-        width = _SCALE if self.scaled else max(_COLUMN, 116 * steps)
+        width = _SCALE if self.scaled else max(_COLUMN, _STEP * steps)
         self.onset_x = self.began + width
         x = self.onset_x
         self.columns: list[tuple[float, float, str]] = [(self.began, width, "exposure")]
         if self.case.reactions:
-            self._column("reaction", x)
-            x += _COLUMN
+            x = self._column("reaction", x, 120)
         self.stop_x = x
         self.after = self.stop_x
         if self.case.reactions and (self.stopped or self.treated or self.again):
-            self._column("after the action" if self.stopped else "afterwards", x)
-            x += _COLUMN
+            given = max([len(self._first(d)) for d in self.case.drugs if d.role == "treatment"] or [1])
+            x = self._column("after the action" if self.stopped else "afterwards", x, max(_COLUMN, _STEP * given))
         self.again_x = []
         for number, _ in enumerate(self.again, 1):
             self.again_x.append(x)
-            self._column("given again" if len(self.again) == 1 else f"given again ({number})", x)
-            x += _COLUMN
+            x = self._column("given again" if len(self.again) == 1 else f"given again ({number})", x, _COLUMN)
         if self.case.reactions:
-            self._column("outcome", x)
-            x += _COLUMN * 0.9
+            x = self._column("outcome", x, 112)
         self.end = x
 
-    def _column(self, label: str, x: float) -> None:
-        self.columns.append((x, _COLUMN, label))
+    def _column(self, label: str, x: float, width: float) -> float:
+        """Add a column; return where the next one begins."""
+        self.columns.append((x, width, label))
+        return x + width
 
     def _at(self, days: float) -> float:
         """Where on the part of the axis that is to scale."""
@@ -238,7 +239,13 @@ class _Drawing:
             lane.y = _TOP + number * _LANE
         axis = _TOP + len(lanes) * _LANE + 6
         return Picture(
-            self.end + 12, axis + _BOTTOM, axis, tuple(lanes), self._zones(), tuple(self.columns), tuple(self._story())
+            max(self.end + 12, _NARROW),
+            axis + _BOTTOM,
+            axis,
+            tuple(lanes),
+            self._zones(),
+            tuple(self.columns),
+            tuple(self._story()),
         )
 
     def _drug(self, index: int, drug: Drug) -> Lane:
@@ -311,19 +318,21 @@ class _Drawing:
                       f"{at}/exposures/{i}", look, opened=last and not closed)  # fmt: skip
 
     def _short(self, exposure: Exposure) -> str:
-        parts = [words.dose(exposure), words.duration(exposure.duration) if exposure.duration else ""]
+        parts = [words.dose(exposure), words.short_duration(exposure.duration) if exposure.duration else ""]
         return ", ".join(filter(None, parts)) or exposure.route or "dose not stated"
 
     def _re_exposure(self, lane: Lane, at: str, drug: Drug, again: _Again, x: float) -> None:
         if again.exposure is None:
             results = [i for i, a in self.assessed[drug.id] if a.rechallenge in ("positive", "negative")]
             pointer, label, full = f"assessments/{results[0]}/rechallenge", "dose not stated", "given again"
+            opened = True
         else:
             exposure = drug.exposures[again.exposure]
             pointer = f"{at}/exposures/{again.exposure}"
             label, full = self._short(exposure), f"given again: {words.regimen(exposure, self.names)}"
+            opened = exposure.duration is None
         lane.marks.append(Mark(x + 4, "again", "", f"{drug.name} {full}", pointer))
-        self._bar(lane, x + 12, x + _COLUMN - 16, label, f"{drug.name} {full}", pointer, "suspect")
+        self._bar(lane, x + 12, x + _COLUMN - 16, label, f"{drug.name} {full}", pointer, "suspect", opened=opened)
 
     def _bar(self, lane: Lane, x: float, end: float, label: str, full: str, pointer: str, look: str,
              *, opened: bool = False) -> None:  # fmt: skip
@@ -344,7 +353,16 @@ class _Drawing:
         if course is not None and course[1].dechallenge == "positive" and self.again:
             end = self.again_x[0] - 34
         lane.marks.append(Mark(x, "onset", after, full, pointer, "start"))
-        self._bar(lane, x, end, "", full, at, "course", opened=reaction.outcome in ("unknown", "not_recovered"))
+        self._bar(
+            lane,
+            x,
+            end,
+            "",
+            full,
+            at,
+            "course",
+            opened=course is None and reaction.outcome in ("unknown", "not_recovered"),
+        )
         if course is not None and (self.again or reaction.outcome == "unknown"):
             i, assessment = course
             better = assessment.dechallenge == "positive"

@@ -67,13 +67,11 @@ def _json(resource: dict[str, Any]) -> str:
 
 def _about(resource: dict[str, Any]) -> str:
     """A few words on a resource: what it codes."""
-    for name in ("code", "event", "medicationCodeableConcept"):
-        if isinstance(concept := resource.get(name), dict) and isinstance(text := concept.get("text"), str):
-            return text
-    concept = resource.get("medication")
-    if isinstance(concept, dict) and isinstance(inner := concept.get("concept"), dict):
-        return str(inner.get("text", ""))
-    return str(resource.get("description", ""))
+    medicine = resource.get("medicationCodeableConcept") or resource.get("medication", {}).get("concept")
+    doses = [dosage.get("text") for dosage in resource.get("dosage", [])]
+    coded = medicine or resource.get("code") or resource.get("event") or {}
+    words = [coded.get("text") or resource.get("description"), *doses]
+    return ", ".join(filter(None, words))
 
 
 def _states(case: Case, resource_id: str, pointer: str) -> bool:

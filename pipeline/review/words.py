@@ -13,6 +13,7 @@ _UNITS: Final = {"Y": "year", "M": "month", "W": "week", "D": "day"}
 _CLOCK: Final = {"H": "hour", "M": "minute", "S": "second"}
 _DAYS: Final = {"Y": 365.25, "M": 30.4375, "W": 7.0, "D": 1.0}
 _CLOCK_DAYS: Final = {"H": 1 / 24, "M": 1 / 1440, "S": 1 / 86400}
+_SHORT: Final = {"year": "y", "month": "mo", "week": "wk", "day": "d", "hour": "h", "minute": "min", "second": "s"}
 _DURATION: Final = re.compile(r"(?P<sign>-?)P(?P<date>(?:\d+(?:\.\d+)?[YMWD])*)(?:T(?P<time>(?:\d+(?:\.\d+)?[HMS])+))?")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)([A-Z])")
 _AGES: Final = {"a": "year", "mo": "month", "wk": "week", "d": "day"}
@@ -36,6 +37,12 @@ def duration(iso: str) -> str:
     if parts is None:
         return iso
     return " ".join(count(number, unit) for number, unit, _ in parts) or iso
+
+
+def short_duration(iso: str) -> str:
+    """An ISO 8601 duration where there is little room, ``"P5W"`` → ``"5 wk"``."""
+    parts = _parts(iso)
+    return " ".join(f"{number:g} {_SHORT.get(unit, unit)}" for number, unit, _ in parts) if parts else iso
 
 
 def days(iso: str | None) -> float | None:

@@ -34,17 +34,17 @@
   const facts = new Map();
   for (const element of document.querySelectorAll("#facts .fact[data-fact]")) {
     const spans = (element.dataset.evidence || "").split(" ").filter(Boolean).map((span) => span.split("-").map(Number));
-    const label = element.querySelector("dt, th");
     const fact = {
       element, spans, pointer: element.dataset.fact,
-      label: label ? label.textContent : "", button: element.querySelector("button.value"),
+      label: element.dataset.label, button: element.querySelector("button.value"),
       shown: (element.querySelector(".value bdi") || element).textContent,
       size: Math.min(...spans.map(([start, end]) => end - start)),
+      rank: element.dataset.kind === "cause" ? 1 : 0, // what follows from facts comes after them
     };
     facts.set(fact.pointer, fact);
     for (const [start, end] of spans) for (const stretch of over(start, end)) if (!stretch.facts.includes(fact)) stretch.facts.push(fact);
   }
-  for (const stretch of stretches) stretch.facts.sort((a, b) => a.size - b.size);
+  for (const stretch of stretches) stretch.facts.sort((a, b) => a.rank - b.rank || a.size - b.size);
   const others = new Map();
   for (const element of document.querySelectorAll("[data-for]")) {
     const pointer = element.getAttribute("data-for");
@@ -78,8 +78,26 @@
     }
   }
 
-  function words(start, end) {
-    return over(start, end).map((stretch) => stretch.element.textContent).join("");
+  const AROUND = 48;
+
+  /** Words before or behind a stretch, from its neighbours: what an evidence reads like in its sentence. */
+  function around(index, step) {
+    let text = "";
+    for (let i = index + step; i >= 0 && i < stretches.length && text.length < AROUND; i += step) {
+      const more = stretches[i].element.textContent;
+      text = step < 0 ? more + text : text + more;
+    }
+    const cut = text.length > AROUND;
+    return step < 0 ? `${cut ? "…" : ""}${text.slice(-AROUND)}` : `${text.slice(0, AROUND)}${cut ? "…" : ""}`;
+  }
+
+  /** A line of the card: the words from start to end in their sentence. */
+  function quote(start, end) {
+    const found = over(start, end);
+    if (!found.length) return line("li", [["span", "outside the text"]]);
+    const words = found.map((stretch) => stretch.element.textContent).join("");
+    const first = stretches.indexOf(found[0]);
+    return line("li", [["span", around(first, -1)], ["b", words], ["span", around(first + found.length - 1, 1)]]);
   }
 
   function line(tag, parts) {
@@ -125,7 +143,7 @@
     reveal(places[0], byId("text-scroll"));
     if (quietly) reveal(fact.element, byId("facts-scroll"));
     const title = line("p", [["b", `${fact.label}: `], ["bdi", fact.shown]]);
-    const quotes = fact.spans.map(([start, end]) => line("li", [["q", words(start, end)]]));
+    const quotes = fact.spans.map(([start, end]) => quote(start, end));
     if (!quotes.length) quotes.push(line("li", [["span", fact.element.classList.contains("absent") ? "The text does not state it." : "It follows from other facts."]]));
     say(title, quotes, places[0]);
   }
@@ -162,10 +180,13 @@
     return true;
   }
 
+  let waiting = 0;
   document.addEventListener("mouseover", (event) => {
-    if (!pinned) show(event.target);
+    clearTimeout(waiting);
+    if (!pinned) waiting = setTimeout(() => pinned || show(event.target), 60);
   });
   document.addEventListener("mouseout", (event) => {
+    clearTimeout(waiting);
     if (!pinned && event.target.closest("#facts .fact, #narrative mark, [data-for]") && !card.contains(event.relatedTarget)) clear();
   });
   document.addEventListener("focusin", (event) => {
@@ -200,7 +221,7 @@
 
   // --- keyboard in the narrative: one stop for Tab, arrows from word to word ----------------------------------------
 
-  const marks = stretches.filter((stretch) => stretch.element.matches("mark:not(.plain)")).map((stretch) => stretch.element);
+  const marks = stretches.filter((stretch) => stretch.element.matches("mark:not(.plain)") && stretch.element.textContent.trim()).map((stretch) => stretch.element);
   marks.forEach((element, i) => {
     element.setAttribute("role", "button");
     element.tabIndex = i === 0 ? 0 : -1;

@@ -128,11 +128,11 @@
 
   function days(number) {
     if (number === Infinity) return "";
-    for (const [size, unit] of [[365.25, "y"], [30.4375, "mo"], [7, "wk"], [1, "d"], [1 / 24, "h"], [1 / 1440, "min"]]) {
-      const count = number / size;
-      if (count >= 0.999) return `${Number(count.toFixed(1))} ${unit}`;
-    }
-    return "< 1 min";
+    const units = [[365.25, "y"], [30.4375, "mo"], [7, "wk"], [1, "d"], [1 / 24, "h"], [1 / 1440, "min"]];
+    const fitting = units.filter(([size]) => number / size >= 0.99);
+    const whole = fitting.find(([size]) => Math.abs(number / size - Math.round(number / size)) < 0.005);
+    const [size, unit] = whole || fitting[0] || units[5];
+    return `${Number((number / size).toFixed(1))} ${unit}`;
   }
 
   function tableRow(item) {
@@ -184,10 +184,11 @@
 
   /** Bars below each other; an item is {label, count, choose, chosen} or {group}. Widths are in units of the picture. */
   function bars(where, items, labelled) {
-    const width = 340;
+    const width = Math.max(byId(where).clientWidth, 220);
     const step = 20;
     const most = Math.max(1, ...items.map((item) => item.count || 0));
-    const picture = draw("svg", { viewBox: `0 0 ${width} ${Math.max(items.length, 1) * step + 2}`, role: "group" });
+    const height = Math.max(items.length, 1) * step + 2;
+    const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group" });
     items.forEach((item, i) => {
       if (item.group !== undefined) {
         picture.append(draw("text", { class: "group", x: 0, y: i * step + 14 }, shortened(item.group, 46)));
@@ -306,6 +307,11 @@
     update();
     byId("results").scrollIntoView({ block: "start" });
   };
+  let resizing = 0;
+  window.addEventListener("resize", () => {
+    clearTimeout(resizing);
+    resizing = setTimeout(() => showCharts(found()), 150);
+  });
   byId("previous").addEventListener("click", turn(-1));
   byId("next").addEventListener("click", turn(1));
   window.addEventListener("hashchange", () => { restore(); update(); });

@@ -131,8 +131,8 @@ def _write(dataset: Dataset, paths: ReviewPaths, manifest: str, progress: Progre
     for before, material, after in _with_neighbours(reading.cases(dataset)):
         table.add(_key(material), material)
         place = paths.case(_key(material))
-        neighbours = [other and os.path.relpath(paths.case(_key(other)), place.parent) for other in (before, after)]
-        _put(place, case_page(material, *neighbours))
+        beside = [os.path.relpath(paths.case(_key(m)), place.parent) if m else None for m in (before, after)]
+        _put(place, case_page(material, *beside))
         done += 1
         withheld += material.withheld
         if done % 50 == 0:

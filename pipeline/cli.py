@@ -310,6 +310,30 @@ def load(dataset: Path, as_json: bool, quiet: bool, **choices: Any) -> None:
             raise _Failure(f"{stopped}{result.cases['failed']} cases failed.{where}{again}", FAILED)
 
 
+@main.command(short_help="Pages to look at each case, its words and its picture.")
+@click.argument("dataset", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--out", metavar="FOLDER", type=click.Path(path_type=Path), help="Folder of the pages; else DIR/review.")
+@_JSON
+@click.option("--quiet", is_flag=True, help="No progress.")
+def review(dataset: Path, out: Path | None, as_json: bool, quiet: bool) -> None:
+    """Write pages to look at every case of a dataset in a browser; open DIR/review/index.html.
+
+    An index (search, filters, counts) and a page per case: the narrative with the words of every fact, the time line,
+    causality with its reasons, FHIR resources, failed checks.  The pages need no server and ask nothing of the network.
+    They show the dataset as it is now: call again after a run.
+    """
+    with _plainly():
+        from pipeline import console
+        from pipeline.review import pages
+
+        with console.progress(quiet=quiet) as progress:
+            written = pages.write(dataset, out, lambda done, total: progress("review", done, total))
+        if as_json:
+            click.echo(_json({"index": str(written.index), "cases": written.cases, "withheld": written.withheld}))
+        else:
+            click.echo(f"{written.cases} cases, {written.withheld} of them withheld: open {written.index}")
+
+
 @main.command(short_help="Compare with annotated texts.")
 @click.argument("kind", type=click.Choice(["mentions", "pairs", "cases"]))
 @click.argument("gold", metavar="GOLD", type=click.Path(path_type=Path))

@@ -29,6 +29,7 @@ STAGES = {
     "fhir_resources": "mapping to FHIR",
     "dataset": "publishing",
     "load": "loading",
+    "review": "writing pages",
 }
 """What is said of each stage."""
 

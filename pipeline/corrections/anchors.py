@@ -9,7 +9,7 @@ name only breaks ties.  Nothing is ever found by its place in a list.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pipeline.corrections.entries import Anchor, Fact
 from pipeline.corrections.fields import NAMES, Kind
@@ -158,6 +158,16 @@ def fact_at(case: Case, path: str) -> tuple[Fact, str | None]:
 def anchor_of(record: Drug | Reaction) -> Anchor:
     """The words that name a drug or a reaction."""
     return Anchor(at=_few(record.evidence), name=_short(record.name if isinstance(record, Drug) else record.term))
+
+
+def record_at(case: Case, path: str) -> Drug | Reaction:
+    """The drug or reaction at a pointer (``"drugs/0"``). Raises LookupError."""
+    match path.split("/"):
+        case ["drugs", place]:
+            return cast(Drug, _at(case.drugs, place))
+        case ["reactions", place]:
+            return cast(Reaction, _at(case.reactions, place))
+    raise LookupError(path)
 
 
 def by_id(records: Sequence[Any], id_: str) -> Any:

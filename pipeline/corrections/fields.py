@@ -104,6 +104,15 @@ def choices(kind: Kind, field: str) -> list[str]:
     return _literals(_fields(kind)[field].type)
 
 
+def shape(kind: Kind, field: str) -> Literal["choice", "choices", "flag", "number", "whole", "text"]:
+    """What an editor offers for a field."""
+    type_ = _fields(kind)[field].type
+    if _literals(type_):
+        return "choices" if get_origin(type_) is list else "choice"
+    plain = {one for one in (get_args(type_) or (type_,)) if one is not type(None)}
+    return "flag" if plain == {bool} else "number" if plain == {float} else "whole" if plain == {int} else "text"
+
+
 def _known(kind: Kind, field: str) -> msgspec.structs.FieldInfo:
     if (one := _fields(kind).get(field)) is None:
         known = ", ".join(EDITABLE[kind]) or "none"

@@ -286,7 +286,7 @@
     if (spans.length < 2) return null;
     const boxes = spans.map((span) => [make("input", { type: "checkbox" }), span]);
     const term = make("input", { name: "term", maxlength: "200" });
-    const part = make("fieldset", {}, make("legend", {}, "Another reaction is meant by"),
+    const part = make("details", {}, make("summary", {}, "Split: some of the words mean another reaction"),
       ...boxes.map(([box, span]) => make("label", { class: "check" }, box, make("bdi", {}, words(span)))), make("label", {}, "its term", term));
     return { part, term: () => term.value.trim(), places: () => boxes.filter(([box]) => box.checked).map(([, span]) => span) };
   }

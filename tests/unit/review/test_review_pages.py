@@ -14,7 +14,7 @@ from lxml import html
 from pipeline.errors import RunFailed, UsageError
 from pipeline.paths import DatasetPaths, ReviewPaths
 from pipeline.records import Refused, Source, decode_case
-from pipeline.review import facts, pages, reading
+from pipeline.review import facts, index, pages, reading
 from pipeline.storage import Dataset
 from tests.unit.fhir.fhir_samples import rich
 from tests.unit.review.review_samples import ATTACKS, harmless, hostile, make_dataset, rich_material
@@ -231,7 +231,7 @@ def test_pages_lead_to_their_neighbours_and_back(dataset: Path) -> None:
 def test_what_was_refused_is_on_the_index(tmp_path: Path) -> None:
     refused = [Refused(stage="sources", reason="empty", message=m, source=Source(path=m, format="x")) for m in ATTACKS]
     paths = ReviewPaths(tmp_path)
-    pages.write_index(paths, pages.index.Table(), 0, refused)
+    pages.write_index(paths, index.Table(), 0, refused)
     page = document(paths.index.read_text(encoding="utf-8"))
     rows = page.xpath("//section[@id='refused']//tbody/tr")
     assert len(rows) == len(ATTACKS)

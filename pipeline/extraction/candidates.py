@@ -18,7 +18,7 @@ from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import contexts, drug_groups
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
-from pipeline.extraction.known_effects import effects, known
+from pipeline.extraction.known_effects import effects, known, specific
 from pipeline.extraction.relations import Link, LinkKind, links
 from pipeline.extraction.signs import explains
 from pipeline.extraction.weights import weights
@@ -238,6 +238,9 @@ def _known(everything: Sequence[Candidate]) -> None:
         drug.features["other effects known"] = float(not told and bool(effects(drug.key)))
         for disorder in told:
             disorder.features["known effect"] = 1.0
+            sp = specific(disorder.key)
+            disorder.features["specific effect"] = max(sp, disorder.features.get("specific effect", 0.0))
+            drug.features["specific effect told"] = max(sp, drug.features.get("specific effect told", 0.0))
 
 
 def _weigh_contexts(document: Document, sentences: Sequence[Sentence], everything: Sequence[Candidate]) -> None:

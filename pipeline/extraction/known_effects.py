@@ -33,3 +33,12 @@ def known(drug: str, disorder: str) -> bool:
         return False
     starts = [0, *(n + 1 for n, sign in enumerate(disorder) if sign in " -/")]
     return any(disorder.startswith(beginnings, start) for start in starts)
+
+
+@lru_cache(maxsize=1 << 16)
+def specific(disorder: str) -> float:
+    """How few of the listed drugs and classes are known to cause it: from 0 (all) to 1 (hardly any)."""
+    starts = [0, *(n + 1 for n, sign in enumerate(disorder) if sign in " -/")]
+    rows = [words for name, words in _effects().items() if not name.startswith("@")]
+    share = sum(any(disorder.startswith(words, start) for start in starts) for words in rows) / len(rows)
+    return max(0.0, 1.0 - 4 * share)

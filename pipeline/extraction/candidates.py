@@ -190,7 +190,9 @@ def _report_features(
 
 
 def _no_adverse(sentence: Sentence) -> bool:
-    """Does a sentence say that there were no adverse effects?"""
+    """Does a sentence say that there were no adverse effects? ("She recovered without complications" does not.)"""
+    if sentence.cued("resolve", "improve", "discharge"):
+        return False
     adverse = [cue.start for cue in sentence.cued("adverse") if cue.kind == "adverse"]
     denials = [cue.end for cue in sentence.cued("negated") if cue.kind == "negated:forward"] if adverse else []
     return any(bisect_left(adverse, end) < bisect_right(adverse, end + 20) for end in denials)

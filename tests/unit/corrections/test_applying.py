@@ -242,15 +242,16 @@ def shuffled(random: Random) -> Extraction:
     one.reactions.append(extra)
     one.drugs[0].exposures.append(Exposure(dose=1, unit="g", evidence=at("five weeks")))
     for records in (one.drugs, one.reactions, one.drugs[0].exposures, one.drugs[0].evidence):
-        random.shuffle(records)  # type: ignore[arg-type]
+        random.shuffle(records)
     renamed = {drug.id: f"drug-{n}" for n, drug in enumerate(one.drugs, 1)}
     renamed |= {reaction.id: f"reaction-{n}" for n, reaction in enumerate(one.reactions, 1)}
-    for record in [*one.drugs, *one.reactions]:
-        record.id = renamed[record.id]
+    for drug in one.drugs:
+        drug.id = renamed[drug.id]
+    for reaction in one.reactions:
+        reaction.id = renamed[reaction.id]
+        reaction.treatments = [renamed[id_] for id_ in reaction.treatments]
     for link in one.assessments:
         link.drug, link.reaction = renamed[link.drug], renamed[link.reaction]
-    for reaction in one.reactions:
-        reaction.treatments = [renamed[drug] for drug in reaction.treatments]
     return found
 
 

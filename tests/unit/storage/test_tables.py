@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from pipeline.corrections import apply
+from pipeline.corrections import Correction, apply
 from pipeline.paths import TABLES
 from pipeline.records import Extraction, Mention, decode_case
 from pipeline.storage.tables import KEYS, SCHEMAS, build, mention_of, rows
@@ -51,7 +51,7 @@ def test_tables_keep_facts_evidence_and_the_whole_record() -> None:
 
 
 def test_a_correction_has_a_row_whether_applied_or_not() -> None:
-    made = [change("reactions/0/outcome", "fatal"), reject("drugs/0", report="gone")]
+    made: list[Correction] = [change("reactions/0/outcome", "fatal"), reject("drugs/0", report="gone")]
     pairs = [(report(), apply(extraction(), report(), made[:1]))]
     table = build(pairs, {"r1": made[:1], "gone": made[1:]})["corrections"]
     names = ("report_id", "status", "operation", "kind", "field", "value", "fact")

@@ -244,9 +244,10 @@
       }
     }
     const drugs = [...byDrug].sort((a, b) => b[1].length - a[1].length).slice(0, 4);
+    const each = Math.floor(8 / Math.max(drugs.length, 1));
     bars("chart-pairs", drugs.flatMap(([drug, reactions]) => [
       { group: data.drugs[drug] },
-      ...most(counted(reactions), 2).map(([reaction, count]) => ({
+      ...most(counted(reactions), each).map(([reaction, count]) => ({
         label: data.reactions[reaction], name: `${data.drugs[drug]}, ${data.reactions[reaction]}`, count, indent: 12,
         chosen: byId("drug").value === data.drugs[drug] && byId("reaction").value === data.reactions[reaction],
         choose() {

@@ -151,7 +151,9 @@ def write_index(paths: ReviewPaths, table: index.Table, reports: int = 0, refuse
 
     ``reports``: how many there are; ``refused``: what became no case.
     """
-    _put(paths.cases, f"window.case2fhirCases = {text.script_literal(table.document())};\n")
+    # Parsed from a string, which browsers do twice as fast as reading a literal.
+    content = text.script_literal(text.script_literal(table.document()))
+    _put(paths.cases, f"window.case2fhirCases = JSON.parse({content});\n")
     page = _render(
         "index.html",
         cases=len(table),

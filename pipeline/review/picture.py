@@ -39,11 +39,11 @@ GLYPHS: Final[dict[Glyph, str]] = {
 }
 """Signs differ in shape, not only in colour."""
 
-_LANES, _COLUMN, _STEP, _SCALE = 186, 146, 112, 300
+_LANES, _COLUMN, _STEP, _SCALE = 178, 150, 126, 246
 _LANE, _TOP, _BOTTOM = 46, 34, 40
 _NARROW: Final = 560
 """What the words of the axis take."""
-_CHARACTER: Final = 6.1
+_CHARACTER: Final = 6.0
 """Pixels that a letter takes, about, at the size of the labels."""
 _NARROWEST: Final = 1 / 14
 """Onsets closer together than this part of the zone could not be told apart: it is then no zone to scale."""
@@ -218,7 +218,7 @@ class _Drawing:
             self.again_x.append(x)
             x = self._column("given again" if len(self.again) == 1 else f"given again ({number})", x, _COLUMN)
         if self.case.reactions:
-            x = self._column("outcome", x, 112)
+            x = self._column("outcome", x, 104)
         self.end = x
 
     def _column(self, label: str, x: float, width: float) -> float:

@@ -54,7 +54,7 @@ def packed(resources: Mapping[FhirVersion, Sequence[dict[str, Any]]]) -> str:
     As text and not as values, so that no browser changes a number.  Characters that do not show are escaped.
     """
     texts = {version: [_json(resource) for resource in some] for version, some in resources.items()}
-    return base64.b64encode(zlib.compress(orjson.dumps(texts), 9)).decode()
+    return base64.b64encode(zlib.compress(orjson.dumps(texts))).decode()
 
 
 def _json(resource: dict[str, Any]) -> str:

@@ -27,6 +27,8 @@ def name(character: str) -> str:
 
 def spelled(text: str) -> str:
     """``text`` with its hidden characters spelled out: ``"a⟨U+202E⟩b"``."""
+    if text.isprintable():  # no character of HIDDEN is; much faster to ask
+        return text
     return HIDDEN.sub(lambda found: f"⟨{name(found[0])}⟩", text)
 
 

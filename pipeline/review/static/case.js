@@ -73,7 +73,8 @@
     if (!element || !pane || pane.scrollHeight <= pane.clientHeight + 1) return;
     const inner = element.getBoundingClientRect();
     const outer = pane.getBoundingClientRect();
-    if (inner.top < outer.top + 20 || inner.bottom > outer.bottom - 20) {
+    const bottom = Math.min(outer.bottom, window.innerHeight - (card.hidden ? 0 : card.offsetHeight));
+    if (inner.top < outer.top + 20 || (inner.bottom > bottom - 20 && bottom > outer.top + 60)) {
       pane.scrollTop += inner.top - outer.top - outer.height / 3;
     }
   }
@@ -87,8 +88,9 @@
       const more = stretches[i].element.textContent;
       text = step < 0 ? more + text : text + more;
     }
-    const cut = text.length > AROUND;
-    return step < 0 ? `${cut ? "…" : ""}${text.slice(-AROUND)}` : `${text.slice(0, AROUND)}${cut ? "…" : ""}`;
+    if (text.length <= AROUND) return text;
+    const whole = step < 0 ? text.slice(-AROUND).replace(/^\S*\s/, "") : text.slice(0, AROUND).replace(/\s\S*$/, "");
+    return step < 0 ? `… ${whole}` : `${whole} …`;
   }
 
   /** A line of the card: the words from start to end in their sentence. */
@@ -110,7 +112,9 @@
     return element;
   }
 
-  function say(title, lines, place) {
+  /** The card, on the side where what is pointed at is not. */
+  function say(title, lines, place, side) {
+    card.classList.toggle("left", side === "left");
     const box = card.querySelector("div");
     const list = document.createElement("ul");
     list.append(...lines.slice(0, 6));
@@ -140,12 +144,12 @@
       if (found.length) places.push(found[0].element);
       for (const stretch of found) light(stretch.element, "lit");
     }
-    reveal(places[0], byId("text-scroll"));
-    if (quietly) reveal(fact.element, byId("facts-scroll"));
     const title = line("p", [["b", `${fact.label}: `], ["bdi", fact.shown]]);
     const quotes = fact.spans.map(([start, end]) => quote(start, end));
     if (!quotes.length) quotes.push(line("li", [["span", fact.element.classList.contains("absent") ? "The text does not state it." : "It follows from other facts."]]));
-    say(title, quotes, places[0]);
+    say(title, quotes, places[0], quietly ? "right" : "left");
+    reveal(places[0], byId("text-scroll"));
+    if (quietly) reveal(fact.element, byId("facts-scroll"));
   }
 
   /** Show which facts rest on a stretch. */
@@ -158,12 +162,12 @@
       for (const [start, end] of stretch.facts[0].spans) {
         if (start <= stretch.start && stretch.end <= end) for (const other of over(start, end)) light(other.element, "lit");
       }
-      const open = stretch.facts[0].element.closest("details:not([open])");
-      reveal(open || stretch.facts[0].element, byId("facts-scroll"));
     }
     const title = line("p", [["q", stretch.element.textContent.trim()], ["span", stretch.element.title ? ` · ${stretch.element.title}` : ""]]);
     const lines = stretch.facts.map((fact) => line("li", [["b", `${fact.label}: `], ["bdi", fact.shown]]));
-    say(title, lines, stretch.facts.length ? stretch.facts[0].element : null);
+    const first = stretch.facts.length ? stretch.facts[0].element : null;
+    say(title, lines, first, "right");
+    if (first) reveal(first.closest("details:not([open])") || first, byId("facts-scroll"));
   }
 
   function showFor(pointer) {

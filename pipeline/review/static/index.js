@@ -9,17 +9,19 @@
     ["1–3 months", 28.5, 92], ["3–12 months", 92, 366], ["> 1 year", 366, Infinity],
   ];
   const NOT_STATED = "not stated";
-  const at = Object.fromEntries(data.columns.map((name, i) => [name, i]));
 
-  const cases = data.rows.map((row, order) => {
-    const item = Object.fromEntries(data.columns.map((name) => [name, row[at[name]]]));
-    item.order = order;
-    item.drugNames = item.suspects.map((i) => data.drugs[i]);
-    item.reactionNames = item.reactions.map((i) => data.reactions[i]);
-    item.strongest = item.pairs.reduce((best, pair) => (pair[2] >= 0 && pair[2] < best ? pair[2] : best), 99);
-    item.firstOnset = item.onsets.reduce((best, days) => (days !== null && days < best ? days : best), Infinity);
-    return item;
-  });
+  /** A row by the names of its columns, and what follows from it. */
+  class Case {
+    constructor(row, order) {
+      data.columns.forEach((name, i) => { this[name] = row[i]; });
+      this.order = order;
+    }
+    get drugNames() { return this.suspects.map((i) => data.drugs[i]); }
+    get reactionNames() { return this.reactions.map((i) => data.reactions[i]); }
+    get strongest() { return this.pairs.reduce((best, pair) => (pair[2] >= 0 && pair[2] < best ? pair[2] : best), 99); }
+    get firstOnset() { return this.onsets.reduce((best, days) => (days !== null && days < best ? days : best), Infinity); }
+  }
+  const cases = data.rows.map((row, order) => new Case(row, order));
   const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   let folded = null;
   /** Words of each case to search in; made when the first search comes. */
@@ -242,9 +244,10 @@
       }
     }
     const drugs = [...byDrug].sort((a, b) => b[1].length - a[1].length).slice(0, 4);
+    const each = Math.floor(8 / Math.max(drugs.length, 1));
     bars("chart-pairs", drugs.flatMap(([drug, reactions]) => [
       { group: data.drugs[drug] },
-      ...most(counted(reactions), 2).map(([reaction, count]) => ({
+      ...most(counted(reactions), each).map(([reaction, count]) => ({
         label: data.reactions[reaction], name: `${data.drugs[drug]}, ${data.reactions[reaction]}`, count, indent: 12,
         chosen: byId("drug").value === data.drugs[drug] && byId("reaction").value === data.reactions[reaction],
         choose() {

@@ -46,6 +46,12 @@ def test_every_character_that_sets_the_direction_is_hidden(character: str) -> No
         assert HIDDEN.match(character)
 
 
+@given(st.text())
+def test_nothing_hidden_is_left(text: str) -> None:
+    assert not HIDDEN.search(spelled(text))
+    assert HIDDEN.search(text) or spelled(text) == text
+
+
 @given(VALUES)
 def test_a_literal_holds_its_value_in_ascii_without_anything_that_ends_a_script(value: object) -> None:
     literal = script_literal(value)

@@ -24,16 +24,16 @@ _CONFLICT: Final = (b"<<<<<<<", b"=======", b">>>>>>>")
 def locate(given: Path | None, dataset: Path, inputs: Sequence[Path] = ()) -> Path | None:
     """The file to use: the ``given`` one, else the one beside the dataset (``DIR.corrections.jsonl``) if there is one.
 
-    Raises UsageError where the given one does not exist, lies in the dataset, which a run replaces, or below one of the
-    inputs, where it would be read as a report.
+    Raises UsageError where the given one does not exist, or where the one to use lies in the dataset, which a run
+    replaces, or below one of the inputs, where it would be read as a report.
     """
-    beside = DatasetPaths(dataset).corrections
-    if given is None:
-        return beside if beside.is_file() else None
-    if not given.is_file():
+    path = given or DatasetPaths(dataset).corrections
+    if not path.is_file():
+        if given is None:
+            return None
         raise UsageError(f"{given} is no file; --corrections needs a file of corrections (an empty one holds none).")
-    check_place(given, dataset, inputs)
-    return given
+    check_place(path, dataset, inputs)
+    return path
 
 
 def check_place(path: Path, dataset: Path, inputs: Sequence[Path] = ()) -> None:

@@ -32,10 +32,10 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import orjson
 
-from pipeline.corrections.desk import Desk, Refusal, Request
 from pipeline.errors import Case2FhirError, UsageError
 from pipeline.paths import DatasetPaths, ReviewPaths
 from pipeline.review import pages
+from pipeline.review.desk import Desk, Refusal, Request
 
 HOST: Final = "127.0.0.1"
 LARGEST_BODY: Final = 64 * 1024

@@ -273,10 +273,12 @@ class Staging:
         )
         if fresh:
             shutil.rmtree(self.paths.staged_shards, ignore_errors=True)
-        all_corrected = {report_id: encode(made) for report_id, made in sorted(corrections.items())}
+        by_shard: dict[int, dict[str, bytes]] = defaultdict(dict)
+        for report_id, made in sorted(corrections.items()):
+            by_shard[shard_of(report_id, shards)][report_id] = encode(made)
         for shard in range(shards):
             lines = _settled(self.paths.spool(shard), refused)
-            corrected = {i: made for i, made in all_corrected.items() if shard_of(i, shards) == shard}
+            corrected = by_shard[shard]
             wanting = {i: full_digest(b"", made) for i, made in corrected.items() if i not in lines}
             print_ = fingerprint(
                 {i: full_digest(line, corrected.get(i, b"")) for i, line in lines.items()} | wanting, options

@@ -1,5 +1,5 @@
 // Corrections, on served pages only: what a reviewer says of a fact is sent to the server that sent the page.
-// What the page promises is said in pipeline/review/__init__.py; what the server answers, in pipeline/corrections/desk.py.
+// What the page promises is said in pipeline/review/__init__.py; what the server answers, in pipeline/review/desk.py.
 // Report text is untrusted: it is only ever set as textContent.
 "use strict";
 (() => {

@@ -7,9 +7,9 @@ import pytest
 
 from pipeline.corrections import Change, fields, read
 from pipeline.corrections.anchors import fact_at
-from pipeline.corrections.desk import Desk, Refusal, Request, Wish, editors
 from pipeline.records import Case, Patient
 from pipeline.review import facts
+from pipeline.review.desk import Desk, Refusal, Request, Wish, editors
 from tests.unit.review.review_samples import harmless, make_dataset
 
 CASE, REPORT = harmless(1)[:2]

@@ -1,8 +1,8 @@
 """A reviewer's desk: what can be corrected of a case, what was, and making entries of what the reviewer says.
 
-Belongs here: everything a server answers, as plain JSON data.  Does not belong here: HTTP and who may ask
-(``pipeline.review.server``).  A reviewer points to facts of the published case; entries name them by where they were
-read (``anchors``).  What is stored counts from the next run on; until then it is pending.
+Belongs here: everything a server answers, as plain JSON data.  Does not belong here: HTTP and who may ask (``server``),
+what an entry does (``pipeline.corrections``).  A reviewer points to facts of the published case; entries name them by
+where they were read (``anchors``).  What is stored counts from the next run on; until then it is pending.
 """
 
 import secrets

@@ -163,6 +163,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(status, {"error": str(refusal), "stale": refusal.stale})
         except Case2FhirError as error:
             self._json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": str(error)})
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+        except OSError:  # a file of the dataset, gone from one moment to the next
+            self._json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "a run is replacing the dataset: try again"})
 
     def _check_sender(self) -> None:
         """Only requests to this server by name; and never any that another site has a browser send."""

@@ -64,11 +64,13 @@
   const undoButton = make("button", { type: "button", id: "undo-last", disabled: true }, "Undo last");
   const status = make("p", { class: "status", role: "status" });
   const list = make("ol", { "aria-label": "Corrections of this case" });
+  const count = make("summary");
+  const folded = make("details", { hidden: true }, count, list);
   const panel = make(
     "section", { class: "corrections", "aria-labelledby": "corrections-title" },
     make("h2", { id: "corrections-title" }, "Corrections"),
     make("div", { class: "tools-row" }, make("label", {}, "Reviewer", reviewer), addButton, undoButton),
-    status, list,
+    status, folded,
   );
   document.getElementById("case-header").after(panel);
   try { reviewer.value = localStorage.getItem("case2fhir-reviewer") || ""; } catch { /* not allowed: asked each time */ }
@@ -87,6 +89,10 @@
     conflicting: "not applied: another correction rules it out", case_missing: "not applied: there is no such case any more",
     report_missing: "not applied: the report is not in the dataset",
   };
+
+  const FEW = 3; // are shown unfolded, and so is what is pending
+  const WORDS = { unit: { a: "years", mo: "months", wk: "weeks", d: "days" } };
+  const EXAMPLES = { time_to_onset: "P5W", duration: "P5W", start: "P2M or 2024-05-01", per: "d or 12.h", unit: "mg" };
 
   function standing(one) {
     if (one.undone) return "undone; gone with the next run";
@@ -109,6 +115,9 @@
       note(one);
     }
     const pending = answer.corrections.filter((one) => one.pending).length;
+    folded.hidden = !answer.corrections.length;
+    folded.open = folded.open || pending > 0 || answer.corrections.length <= FEW;
+    count.textContent = answer.corrections.length === 1 ? "1 correction" : `${answer.corrections.length} corrections`;
     undoButton.disabled = !answer.corrections.some((one) => !one.undone);
     tell(pending ? `${pending} not in the dataset yet: run case2fhir again with --corrections ${answer.file}, then load this page again.`
       : answer.corrections.length ? "All of them are in the dataset." : `None yet. They are stored in ${answer.file}.`);
@@ -209,9 +218,9 @@
       const options = field.type === "flag" ? ["true", "false"] : field.choices;
       input = make("select", { name: field.name });
       if (!options.includes(String(value)) || !field.required && !options.includes("unknown")) input.append(make("option", { value: "" }, "not stated"));
-      for (const one of options) input.append(make("option", { value: one, selected: String(value) === one }, field.type === "flag" ? (one === "true" ? "yes" : "no") : plain(one)));
+      for (const one of options) input.append(make("option", { value: one, selected: String(value) === one }, field.type === "flag" ? (one === "true" ? "yes" : "no") : (WORDS[field.name] || {})[one] || plain(one)));
     } else {
-      input = make("input", { name: field.name, value: value === null || value === undefined ? "" : value, maxlength: "200", inputmode: field.type === "text" ? null : "decimal" });
+      input = make("input", { name: field.name, value: value === null || value === undefined ? "" : value, maxlength: "200", placeholder: EXAMPLES[field.name], inputmode: field.type === "text" ? null : "decimal" });
     }
     const read = () => {
       const text = input.value.trim();

@@ -244,6 +244,12 @@ def test_pages_of_a_dataset_that_was_replaced_are_made_anew(client: Client) -> N
     assert client.post().status == 201
 
 
+def test_a_dataset_that_is_being_replaced_is_asked_for_again(client: Client) -> None:
+    (client.root / "ds" / "parquet" / "cases" / "part-00000.parquet").unlink()
+    assert client.post().status == 503
+    assert client.stored == 0
+
+
 def test_two_reviewers_at_once_lose_nothing(client: Client) -> None:
     answers: list[int] = []
     threads = [threading.Thread(target=lambda: answers.append(client.post().status)) for _ in range(8)]

@@ -267,11 +267,14 @@
     return JSON.parse(await new Response(stream).text());
   }
 
-  /** JSON with line breaks; the tokens stay as they are, so that no number changes. */
+  /**
+   * JSON with line breaks; the tokens stay as they are, so that no number changes. An evidence, of which there are many
+   * and which the page shows in its own way, keeps to one line.
+   */
   function indented(json) {
     let depth = 0;
     const margin = () => `\n${"  ".repeat(depth)}`;
-    return json.replace(/"(?:[^"\\]|\\.)*"|\{\}|\[\]|[{}[\],:]/g, (token) => {
+    return json.replace(/\{"url":"[^"]*\/derivation-reference","extension":\[\{[^\]]*\]\}|"(?:[^"\\]|\\.)*"|\{\}|\[\]|[{}[\],:]/g, (token) => {
       if (token === "{" || token === "[") { depth++; return token + margin(); }
       if (token === "}" || token === "]") { depth--; return margin() + token; }
       return token === "," ? token + margin() : token === ":" ? ": " : token;
@@ -332,6 +335,10 @@
       return start === null || end === null || start >= end ? null : [start, end];
     },
   };
+
+  // Where the picture does not fit, its words do.
+  const story = document.querySelector(".story");
+  if (story && window.matchMedia("(max-width: 560px)").matches) story.open = true;
 
   const back = byId("back");
   try {

@@ -233,6 +233,11 @@ class TestKeyboard:
             assert lit(page) == ["woman"]
             page.keyboard.press("Enter")
             expect(page.locator('[data-fact="patient/sex"] button')).to_have_attribute("aria-pressed", "true")
+            page.keyboard.press("Enter")
+            expect(page.locator("#narrative mark", has_text="woman").first).to_be_focused()
+            page.keyboard.press("Enter")
+            page.keyboard.press("Enter")
+            expect(page.locator('[data-fact="patient/sex"] button')).to_be_focused()
             page.keyboard.press("Escape")
             expect(page.locator("#evidence")).to_be_hidden()
 

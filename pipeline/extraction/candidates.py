@@ -18,7 +18,7 @@ from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import contexts, drug_groups
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
-from pipeline.extraction.known_effects import effects, known, specific
+from pipeline.extraction.known_effects import by_nature, effects, known, specific
 from pipeline.extraction.relations import Link, LinkKind, links
 from pipeline.extraction.signs import explains
 from pipeline.extraction.weights import weights
@@ -234,6 +234,8 @@ def _known(everything: Sequence[Candidate]) -> None:
     own = [c for c in everything if not c.features["only literature"]]
     drugs = [c for c in own if c.semantic == "drug"]
     disorders = [c for c in own if c.semantic == "disorder"]
+    for disorder in disorders:
+        disorder.features["by nature"] = float(by_nature(disorder.key))
     for drug in drugs:
         told = [c for c in disorders if known(drug.key, c.key)]
         drug.features["known effect told"] = float(bool(told))

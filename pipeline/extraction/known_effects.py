@@ -31,14 +31,24 @@ def known(drug: str, disorder: str) -> bool:
     beginnings = effects(drug)
     if not beginnings:
         return False
-    starts = [0, *(n + 1 for n, sign in enumerate(disorder) if sign in " -/")]
-    return any(disorder.startswith(beginnings, start) for start in starts)
+    return any(disorder.startswith(beginnings, start) for start in _words(disorder))
+
+
+@lru_cache(maxsize=1 << 16)
+def by_nature(disorder: str) -> bool:
+    """Is the disorder mostly caused by drugs, whichever ("drug eruption")?"""
+    return any(disorder.startswith(_effects()["@by nature"], start) for start in _words(disorder))
 
 
 @lru_cache(maxsize=1 << 16)
 def specific(disorder: str) -> float:
     """How few of the listed drugs and classes are known to cause it: from 0 (all) to 1 (hardly any)."""
-    starts = [0, *(n + 1 for n, sign in enumerate(disorder) if sign in " -/")]
+    starts = _words(disorder)
     rows = [words for name, words in _effects().items() if not name.startswith("@")]
     share = sum(any(disorder.startswith(words, start) for start in starts) for words in rows) / len(rows)
     return max(0.0, 1.0 - 4 * share)
+
+
+def _words(name: str) -> list[int]:
+    """Where the words of a name begin."""
+    return [0, *(n + 1 for n, sign in enumerate(name) if sign in " -/")]

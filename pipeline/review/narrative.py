@@ -118,6 +118,11 @@ class Part:
     label: str
     stretches: tuple[Stretch, ...]
 
+    @property
+    def blank(self) -> bool:
+        """Whether it is nothing but space, such as the lines between two sections."""
+        return all(not stretch.text.strip() for stretch in self.stretches)
+
 
 class _Over(NamedTuple):
     """A span over the text; ``order`` sorts the shortest first."""

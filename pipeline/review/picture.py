@@ -67,7 +67,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happens at ``x``."""
+    """Something that happens at ``x``; ``label`` is short."""
 
     x: float
     glyph: Glyph
@@ -174,14 +174,16 @@ class _Drawing:
         return [(i, e) for i, e in enumerate(drug.exposures) if not e.re_exposure]
 
     def _again(self) -> list[_Again]:
+        """Re-exposures of all drugs; those of one drug in the order of the record, which is that of the narrative."""
         found = []
         for position, drug in enumerate(self.case.drugs):
             exposures = [(i, e) for i, e in enumerate(drug.exposures) if e.re_exposure]
             results = [(a, i) for i, a in self.assessed.get(drug.id, []) if a.rechallenge in ("positive", "negative")]
             stated = {a.rechallenge for a, _ in results}
             only = stated.pop() == "positive" if len(stated) == 1 and len(exposures) < 2 else None
+            at = 0
             for i, e in exposures:
-                at = min((start for start, _ in e.evidence), default=0)
+                at = max(at, min((start for start, _ in e.evidence), default=0))
                 found.append(_Again(position, i, at, e.recurrence if e.recurrence is not None else only))
             if results and not exposures:
                 spans = [span for a, _ in results for span in a.facts.get("rechallenge", [])]
@@ -343,7 +345,7 @@ class _Drawing:
         lane = Lane(reaction.term, "reaction", at, "reaction")
         onset = self._onset(reaction)
         x = self._at(onset) if self.scaled and onset is not None else self.onset_x
-        after = f"after {words.duration(reaction.time_to_onset)}" if reaction.time_to_onset else "onset"
+        after = f"after {words.duration(reaction.time_to_onset)}"[:24] if reaction.time_to_onset else "onset"
         full = f"{reaction.term}: onset" + (f" {after}" if reaction.time_to_onset else ", time not stated")
         pointer = f"{at}/time_to_onset" if reaction.time_to_onset else at
         end = self.end - 34

@@ -1,4 +1,4 @@
-"""Takes the picture of a case page that the README shows: ``python -m tests.integration.screenshot DATASET REPORT PNG``."""
+"""Takes the picture that the README shows: ``python -m tests.integration.screenshot DATASET REPORT PNG``."""
 
 import sys
 from pathlib import Path

@@ -31,7 +31,7 @@ def imported(code: str, stdin: str = "") -> set[str]:
         "batches",
         "engines.local",
         "evaluation",
-        "review.picture",
+        "review.pages",
     ],
 )
 def test_pure_packages_import_none_of_it(package: str) -> None:

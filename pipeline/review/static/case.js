@@ -5,6 +5,7 @@
   const byId = (id) => document.getElementById(id);
   const narrative = byId("narrative");
   const card = byId("evidence");
+  const go = card.querySelector(".go");
 
   // --- facts and stretches -----------------------------------------------------------------------------------------
 
@@ -55,6 +56,7 @@
 
   let lit = [];
   let pinned = false;
+  let chosen = null;
 
   function clear() {
     for (const element of lit) element.classList.remove("lit", "active", "here");
@@ -120,10 +122,11 @@
     list.append(...lines.slice(0, 6));
     if (lines.length > 6) list.append(line("li", [["span", `and ${lines.length - 6} more`]]));
     box.replaceChildren(title, list);
-    card.querySelector(".go").hidden = !place;
-    card.querySelector(".go").onclick = () => {
+    go.hidden = !place;
+    go.onclick = () => {
+      openAround(place);
       place.scrollIntoView({ block: "center" });
-      if (place.tabIndex >= -1) place.focus({ preventScroll: true });
+      place.focus({ preventScroll: true });
     };
     card.hidden = false;
   }
@@ -165,9 +168,9 @@
     }
     const title = line("p", [["q", stretch.element.textContent.trim()], ["span", stretch.element.title ? ` · ${stretch.element.title}` : ""]]);
     const lines = stretch.facts.map((fact) => line("li", [["b", `${fact.label}: `], ["bdi", fact.shown]]));
-    const first = stretch.facts.length ? stretch.facts[0].element : null;
-    say(title, lines, first, "right");
-    if (first) reveal(first.closest("details:not([open])") || first, byId("facts-scroll"));
+    const first = stretch.facts[0];
+    say(title, lines, first && first.button, "right");
+    if (first) reveal(first.element.closest("details:not([open])") || first.element, byId("facts-scroll"));
   }
 
   function showFor(pointer) {
@@ -202,8 +205,13 @@
   document.addEventListener("click", (event) => {
     const element = event.target.closest("#facts button.value, #narrative mark, [data-for]");
     if (!element) return;
-    if (element.matches("a[data-for]")) openFor(element.getAttribute("data-for"));
+    if (element.matches("a[data-for]")) openAround((facts.get(element.getAttribute("data-for")) || {}).element);
+    if (pinned && element === chosen && !element.matches("a") && !go.hidden) {
+      go.click(); // the same once more: go there
+      return;
+    }
     pinned = true;
+    chosen = element;
     show(element);
   });
   document.addEventListener("keydown", (event) => {
@@ -216,10 +224,9 @@
     clear();
   }
 
-  /** A fact that a link leads to may lie in a closed part. */
-  function openFor(pointer) {
-    const fact = facts.get(pointer);
-    const closed = fact && fact.element.closest("details");
+  /** What one is led to may lie in a closed part. */
+  function openAround(element) {
+    const closed = element && element.closest("details");
     if (closed) closed.open = true;
   }
 
@@ -267,11 +274,14 @@
     return JSON.parse(await new Response(stream).text());
   }
 
-  /** JSON with line breaks; the tokens stay as they are, so that no number changes. */
+  /**
+   * JSON with line breaks; the tokens stay as they are, so that no number changes. An evidence, of which there are many
+   * and which the page shows in its own way, keeps to one line.
+   */
   function indented(json) {
     let depth = 0;
     const margin = () => `\n${"  ".repeat(depth)}`;
-    return json.replace(/"(?:[^"\\]|\\.)*"|\{\}|\[\]|[{}[\],:]/g, (token) => {
+    return json.replace(/\{"url":"[^"]*\/derivation-reference","extension":\[\{[^\]]*\]\}|"(?:[^"\\]|\\.)*"|\{\}|\[\]|[{}[\],:]/g, (token) => {
       if (token === "{" || token === "[") { depth++; return token + margin(); }
       if (token === "}" || token === "]") { depth--; return margin() + token; }
       return token === "," ? token + margin() : token === ":" ? ": " : token;
@@ -332,6 +342,10 @@
       return start === null || end === null || start >= end ? null : [start, end];
     },
   };
+
+  // Where the picture does not fit, its words do.
+  const story = document.querySelector(".story");
+  if (story && window.matchMedia("(max-width: 560px)").matches) story.open = true;
 
   const back = byId("back");
   try {

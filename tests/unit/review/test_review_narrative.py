@@ -109,6 +109,7 @@ def test_a_tag_stands_behind_the_last_stretch_of_its_mention_only() -> None:
 def test_sections_and_what_lies_between_them() -> None:
     sections = [Section(kind="title", start=0, end=4), Section(kind="case", start=6, end=10, title="Patient")]
     found = parts("Rash\n\nText end", sections, [], [])
+    assert [part.blank for part in found] == [False, True, False, False]
     assert [(part.kind, part.label, "".join(s.text for s in part.stretches)) for part in found] == [
         ("title", "Title", "Rash"),
         (None, "", "\n\n"),

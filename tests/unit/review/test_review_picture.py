@@ -68,8 +68,8 @@ def test_the_story_says_the_same_in_words() -> None:
         "Treatment: prednisolone (treatment), 30 mg/day.",
         "erythema multiforme abated: dechallenge of imatinib positive.",
         "imatinib again, 100 mg/day, for 2 months: the reaction did not come back.",
-        "imatinib again, 100–200 mg/day, for 5 months, from 2008-03, with prednisolone.",
         "imatinib again, 200 mg/day, from 4 months after the first dose: the reaction came back.",
+        "imatinib again, 100–200 mg/day, for 5 months, from 2008-03, with prednisolone.",
         "Outcome of erythema multiforme: recovered.",
     ]
 

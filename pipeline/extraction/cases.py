@@ -153,7 +153,8 @@ def _denied(disorders: Sequence[Group]) -> bool:
     """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
     return any(m.features["report: no adverse"] for m in members) and not any(
-        m.features["induced link"] or m.features["cause link"] or m.features["stated link"] or m.features["report: adverse words"] for m in members
+        any(m.features[name] for name in ("induced link", "cause link", "stated link", "report: adverse words"))
+        for m in members
     )
 
 
@@ -247,7 +248,7 @@ def _explained(sign: Group, diagnosis: Group) -> bool:
 
 
 def _listed(drugs: list[Group]) -> list[Group]:
-    """The likeliest drug and those that stand in a list with it, followed from drug to drug: "A, B and C" ties C to A."""
+    """The likeliest drug and those of its list, followed from drug to drug: "A, B and C" ties C to A."""
     listed: set[str] = set()
     new = {key for g in drugs[:1] for key in g.keys}
     while new - listed:
@@ -257,8 +258,7 @@ def _listed(drugs: list[Group]) -> list[Group]:
 
 
 def _suspects(drugs: list[Group]) -> list[Group]:
-    """The likeliest drug, others that are likely beside it, and those of its list that are about as likely.
-    """
+    """The likeliest drug, others that are likely beside it, and those of its list that are about as likely."""
     listed = {key for g in _listed(drugs) for key in g.keys}
     odds = [_log_odds(g.score) for g in drugs]
     return [

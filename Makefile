@@ -15,7 +15,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-servers quick conformance fhir-server test-kills bench bench-load bench-extraction lint format types golden train dev dist constraints clean
+.PHONY: help run test test-servers test-browser screenshot quick conformance fhir-server test-kills bench bench-load bench-extraction lint format types golden train dev dist constraints clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
@@ -38,8 +38,16 @@ test: $(STAMP)  ## all tests but those of test-servers
 test-servers: $(STAMP)  ## HL7's validator and real HAPI FHIR servers; needs JDK 17, Maven, npm
 	$(BIN)/python -m pytest -m server $(TESTS)
 
+test-browser: $(STAMP)  ## the review pages in Chromium, which has to be there
+	$(BIN)/python -m pytest -m browser
+
+screenshot: $(STAMP)  ## docs/images/case.png anew, from the seeds; needs Chromium
+	$(BIN)/case2fhir run seeds --out build/screenshot --no-data-docs
+	$(BIN)/case2fhir review build/screenshot
+	$(BIN)/python -m tests.integration.screenshot build/screenshot imatinib-erythema-multiforme docs/images/case.png
+
 quick: $(STAMP)  ## the tests that take no more than a few seconds
-	$(BIN)/python -m pytest -m 'not slow and not server'
+	$(BIN)/python -m pytest -m 'not slow and not server and not browser'
 
 conformance: $(STAMP)  ## HL7's validator over DATASET (the output of the seeds, if none is given); needs JDK 17, Maven, npm
 ifeq ($(DATASET),)

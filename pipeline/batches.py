@@ -12,8 +12,9 @@ from typing import Literal
 
 import pyarrow as pa
 
-from pipeline import records
+from pipeline import corrections, records
 from pipeline.assessment import assess
+from pipeline.corrections import Correction
 from pipeline.engines import Task
 from pipeline.extraction import extract
 from pipeline.paths import FhirVersion
@@ -32,6 +33,8 @@ BROKEN_INSTALLATION = (ImportError, OSError)
 stop the run."""
 
 REPORTS = pa.schema([("report", pa.binary())])
+CORRECTED = pa.schema([("report", pa.binary()), ("corrections", pa.binary())])
+"""Reports with the corrections that people made to their cases: a JSON list, empty for most."""
 EXTRACTIONS = pa.schema([("report", pa.binary()), ("extraction", pa.binary()), ("refused", pa.binary())])
 """``extraction`` is null where ``refused`` is not."""
 CASES = pa.schema([("report", pa.binary()), ("case", pa.binary())])
@@ -54,7 +57,7 @@ def batches(rows: Iterable[tuple[bytes, ...]], schema: pa.Schema) -> Iterator[pa
 
 
 def extract_task() -> Task:
-    """``REPORTS`` to ``EXTRACTIONS``: one row a report, in order."""
+    """``REPORTS`` or ``CORRECTED`` to ``EXTRACTIONS``: one row a report, in order."""
     return Task(extract_batch, extract_crashed)
 
 
@@ -63,17 +66,17 @@ def resources_task(versions: Sequence[FhirVersion]) -> Task:
     return Task(partial(resources_batch, versions=tuple(versions)), resources_crashed)
 
 
-def extract_report(report: Report) -> Extraction:
-    """Extraction and assessment of one report."""
-    extraction = extract(report)
+def extract_report(report: Report, corrected: Sequence[Correction] = ()) -> Extraction:
+    """Extraction of one report, as people ``corrected`` it, and assessment of what that gives."""
+    extraction = corrections.apply(extract(report), report, corrected)
     extraction.cases = [assess(case, report, extraction.mentions) for case in extraction.cases]
     return extraction
 
 
-def extract_or_refuse(report: Report) -> Extraction | Refused:
+def extract_or_refuse(report: Report, corrected: Sequence[Correction] = ()) -> Extraction | Refused:
     """``extract_report``, or why it failed: one report that raises must not take others along."""
     try:
-        return extract_report(report)
+        return extract_report(report, corrected)
     except BROKEN_INSTALLATION:
         raise
     except Exception as error:
@@ -83,8 +86,10 @@ def extract_or_refuse(report: Report) -> Extraction | Refused:
 def extract_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Extract each report; one that raises is refused, the others go on."""
     rows: list[tuple[bytes | None, ...]] = []
-    for line in batch.column("report").to_pylist():
-        found = extract_or_refuse(records.decode_report(line))
+    columns = batch.to_pydict()
+    lines = columns["report"]
+    for line, corrected in zip(lines, columns.get("corrections", [b"[]"] * len(lines)), strict=True):
+        found = extract_or_refuse(records.decode_report(line), corrections.decode_all(corrected))
         written = records.encode(found)
         rows.append((line, None, written) if isinstance(found, Refused) else (line, written, None))
     return _batch(rows, EXTRACTIONS)

@@ -32,4 +32,4 @@ def build(case: Case, report: Report, version: Version, *, options: Options = _D
         for i, (reaction, condition) in enumerate(zip(case.reactions, conditions, strict=True), 1)
     ]
     made = [common.patient(scope), *conditions, *history, *statements, *events]
-    return [common.document(scope), *made, common.provenance(scope, made)]
+    return [common.document(scope), *made, common.provenance(scope, made), *common.verifications(scope, made)]

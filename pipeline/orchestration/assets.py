@@ -63,7 +63,16 @@ def build_assets() -> list[dg.AssetsDefinition]:
         staging = output.staging
         with output.stage("reports") as figures:
             tick = partial(progress, "reports")
-            plan = stages.read(staging, inputs.files(), output.options, tick, fresh=output.fresh)
+            corrected = inputs.corrected(output.paths.root)
+            plan = stages.read(
+                staging,
+                inputs.files(),
+                output.options,
+                tick,
+                fresh=output.fresh,
+                corrected=corrected,
+                uncorrected=inputs.uncorrected,
+            )
             figures.update(to_builtins(plan.changes))
             if not any(plan.reports):
                 refused = _by_reason(staging.refused())

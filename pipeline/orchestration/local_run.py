@@ -27,6 +27,8 @@ def run(
     max_quarantine_rate: float,
     data_docs: bool,
     fresh: bool,
+    corrections: Path | None,
+    uncorrected: bool,
     progress: Progress,
     log: str = "text",
     verbose: bool = False,
@@ -39,7 +41,11 @@ def run(
         folder=str(out), fhir=Fhir(fhir), max_quarantine_rate=max_quarantine_rate, data_docs=data_docs, fresh=fresh
     )
     defs = build_defs(
-        inputs=Inputs(paths=[str(path) for path in inputs]),
+        inputs=Inputs(
+            paths=[str(path) for path in inputs],
+            corrections=str(corrections) if corrections else "",
+            uncorrected=uncorrected,
+        ),
         output=output,
         engine=Engine(name=EngineName(engine), workers=workers),
         server=Server(),  # `case2fhir load` does that

@@ -10,6 +10,7 @@ from typing import Any, Self
 import dagster as dg
 from pydantic import Field
 
+from pipeline.corrections import locate
 from pipeline.engines.local import LocalEngine, cores
 from pipeline.errors import RunFailed, UsageError
 from pipeline.orchestration import record
@@ -37,6 +38,10 @@ class Inputs(dg.ConfigurableResource["Inputs"]):
     """What to read: files, archives and folders."""
 
     paths: list[str] = Field(default=["seeds"], description="Files, archives or folders of reports.")
+    corrections: str = Field(
+        default="", description="File of corrections; empty: DIR.corrections.jsonl beside the dataset, if it is there."
+    )
+    uncorrected: bool = Field(default=False, description="Apply no corrections, and drop those of the dataset.")
 
     def files(self) -> list[Path]:
         """The inputs as paths; raises UsageError for one that is not there."""
@@ -44,6 +49,12 @@ class Inputs(dg.ConfigurableResource["Inputs"]):
             if not Path(path).exists():
                 raise UsageError(f"{path} does not exist; INPUT must be files, archives or folders of reports.")
         return [Path(path) for path in self.paths]
+
+    def corrected(self, dataset: Path) -> Path | None:
+        """The file of corrections for a dataset; raises UsageError where it is missing, or lies where it must not."""
+        if self.uncorrected:
+            return None
+        return locate(Path(self.corrections) if self.corrections else None, dataset, self.files())
 
 
 class Output(dg.ConfigurableResource["Output"]):

@@ -66,8 +66,8 @@ class Dataset:
         return pq.ParquetFile(self.paths.table(table, shard)).read()
 
     def tables(self, shard: int) -> dict[str, pa.Table]:
-        """All Parquet tables of one shard."""
-        return {table: self.table(table, shard) for table in TABLES}
+        """All Parquet tables of one shard; a dataset of an earlier version may have fewer."""
+        return {table: self.table(table, shard) for table in TABLES if table in self.manifest["counts"]}
 
     def resources(self, shard: int, version: FhirVersion, check: Check) -> Iterator[CaseResources]:
         """The shard's resources by case, read from the bundles; line n of them belongs to row n of ``cases``.

@@ -1,4 +1,4 @@
-"""Runs the code blocks of the documentation; CONTRIBUTING.md ("Code blocks in the documentation") says how to write them.
+"""Runs the code blocks of the documentation; how they are written says CONTRIBUTING.md.
 
 Belongs here: reading pages into blocks, running them in a session per page, comparing output.  Does not belong here:
 which sessions there are (the tests).  A session is a folder and what earlier blocks of the page left there: files, the
@@ -147,8 +147,8 @@ class Session:
 def check(page: str, session: Session, *, update: bool = False, server: bool = False) -> None:
     """Run a page; raises Wrong at the first block that fails or prints something else than the page says.
 
-    ``server``: there is a real FHIR server, so that the blocks that need one are run as well.  ``update``: write what is
-    printed into the page instead of comparing.
+    ``server``: there is a real FHIR server, so that the blocks that need one are run as well.  ``update``: write what
+    is printed into the page instead of comparing.
     """
     printed: str | None = None
     outputs: dict[Block, str] = {}

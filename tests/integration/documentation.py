@@ -165,7 +165,8 @@ def check(page: str, session: Session, *, update: bool = False, server: bool = F
         skipped = block.covered_by is not None or (block.needs_server and not server)
         printed = None if skipped else session.run(block)
     if outputs:
-        _write(page, outputs)
+        path = ROOT / page
+        path.write_text(rewritten(path.read_text(encoding="utf-8"), outputs), encoding="utf-8")
 
 
 def same(block: Block, printed: str) -> bool:
@@ -184,10 +185,10 @@ def _plain(text: str, *, times: bool) -> Iterator[str]:
         yield re.sub(r"\d+\.\d+|(?<=:)\d\d(?=[: ])", "#", plain) if times else plain
 
 
-def _write(page: str, outputs: dict[Block, str]) -> None:
-    path = ROOT / page
-    text = path.read_text(encoding="utf-8")
-    for block, printed in outputs.items():
-        lines = "\n".join(line.rstrip() for line in printed.strip("\n").splitlines()) + "\n"
-        text = text.replace(f"```{block.language}\n{block.text}", f"```{block.language}\n{lines}", 1)
-    path.write_text(text, encoding="utf-8")
+def rewritten(text: str, outputs: dict[Block, str]) -> str:
+    """The text of a page with other content in some of its blocks."""
+    lines = text.splitlines(keepends=True)
+    for block, printed in sorted(outputs.items(), key=lambda item: -item[0].line):
+        fresh = [line.rstrip() + "\n" for line in printed.strip("\n").splitlines()]
+        lines[block.line : block.line + block.text.count("\n")] = fresh
+    return "".join(lines)

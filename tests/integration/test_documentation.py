@@ -82,6 +82,11 @@ class TestTheConvention:
         assert documentation.same(shown, "took 20.25 s for 3\n")
         assert not documentation.same(shown, "took 20.25 s for 4\n")
 
+    def test_outputs_are_written_where_they_belong(self) -> None:
+        page = "```text\nold\n```\n\n```text\n```\n"
+        outputs = {Block("p.md", 1, "text", "old\n"): "first\nof two \n\n", Block("p.md", 5, "text", ""): "last\n"}
+        assert documentation.rewritten(page, outputs) == "```text\nfirst\nof two\n```\n\n```text\nlast\n```\n"
+
     def test_blocks_of_a_session_build_on_each_other(self, tmp_path: Path) -> None:
         session = Session(tmp_path)
         session.run(Block("p.md", 1, "bash", "mkdir there\ncd there\nexport WORD=hello\n"))

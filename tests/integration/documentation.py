@@ -31,7 +31,7 @@ LANGUAGES = (*RUN, "json", "toml", "text")
 
 _COMMENT = re.compile(r"<!--\s*(?P<words>.*?)\s*-->\s*\Z", re.DOTALL)
 _NOT_RUN = re.compile(r"not run: (?:\S.*; )?see (?P<where>\S+)")
-_COMMAND = re.compile(r"^\s*(\$ |(case2fhir|make|dagster|pip|python\d?|git|docker|curl|duckdb) )", re.MULTILINE)
+_COMMAND = re.compile(r"^(\$ |(case2fhir|make|dagster|pip|python\d?|git|docker|curl|duckdb) )", re.MULTILINE)
 _BASH = """set -euo pipefail
 trap 'pwd > "$SESSION/.folder"; export -p > "$SESSION/.variables"' EXIT
 if [ -f "$SESSION/.variables" ]; then . "$SESSION/.variables"; cd "$(cat "$SESSION/.folder")"; fi

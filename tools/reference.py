@@ -184,8 +184,8 @@ def sample() -> tuple[Case, Report]:
                 "indications": [{"term": "indication", "codings": codings, "verbatim": ["i v"], "evidence": evidence}],
                 "exposures": [
                     {"dose": 1, "unit": "mg", "per": "d", "route": "oral", "duration": "P5W", "start": "P1D"},
-                    {"dose": 2, "dose_high": 3, "unit": "mg", "cumulative": False},
-                    {"dose": 7, "unit": "mg", "re_exposure": True, "recurrence": True, "verbatim": "v", "with": ["drug-2"]},
+                    {"dose": 2, "dose_high": 3, "unit": "mg", "with": ["drug-2"], "verbatim": "v"},
+                    {"dose": 7, "unit": "mg", "start": "P9D", "re_exposure": True, "recurrence": True},
                 ],
                 "action_taken": "withdrawn",
             },

@@ -18,21 +18,25 @@ from tests.integration.fake_fhir import FakeFhir, running
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the folder of every session holds at first: reports, their dataset, and texts with annotations."""
     folder = tmp_path_factory.mktemp("documentation")
-    shutil.copytree(ROOT / "seeds", folder / "reports")
+    shutil.copytree(ROOT / "seeds", folder / "seeds")
+    (folder / "reports").symlink_to("seeds")
+    shutil.copy(ROOT / "workspace.yaml", folder)
     shutil.copy(ROOT / "seeds" / "letters" / "imatinib-erythema-multiforme.txt", folder / "letter.txt")
     done = case2fhir("run", "reports", "--out", "dataset", cwd=folder)
     assert done.code == 0, done.stderr
     dataset = Dataset.open(folder / "dataset")
     rows = dataset.table("reports", 0).select(["report_id", "text"]).to_pylist()
-    lines = [json.dumps({"id": row["report_id"], "text": row["text"]}) + "\n" for row in rows[:3]]
-    (folder / "texts.jsonl").write_text("".join(lines), encoding="utf-8")
+    texts = [{"id": row["report_id"], "text": row["text"]} for row in rows[:3]]
+    mentions = [{"type": "drug", "text": "imatinib"}]
+    for name, more in (("texts.jsonl", {}), ("gold.jsonl", {"mentions": mentions})):
+        (folder / name).write_text("".join(json.dumps(text | more) + "\n" for text in texts), encoding="utf-8")
     return folder
 
 
 @pytest.fixture
 def session(prepared: Path, tmp_path: Path) -> Iterator[Session]:
     folder = tmp_path / "session"
-    shutil.copytree(prepared, folder)
+    shutil.copytree(prepared, folder, symlinks=True)
     with running(FakeFhir()) as fhir:
         yield Session(folder, fhir.url)
 

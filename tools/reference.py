@@ -266,8 +266,8 @@ def _elements() -> Iterator[tuple[str, ...]]:
                 places = found.setdefault(path, {}).setdefault(version, {})
                 places.update(dict.fromkeys(_element(place) for place in changes))
         holder[field] = kept
-    for path, places in found.items():
-        yield _code(path), *(", ".join(map(_code, places[version])) or "–" for version in FHIR_VERSIONS)
+    for path, by_version in found.items():
+        yield _code(path), *(", ".join(map(_code, by_version[version])) or "–" for version in FHIR_VERSIONS)
 
 
 def _facts(value: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
@@ -334,7 +334,7 @@ def _element(path: str) -> str:
 
 def _commands() -> str:
     text = "# Commands\n\nWhat `case2fhir --help` and `case2fhir COMMAND --help` print.\n\n"
-    settings: Any = main.context_settings | {"terminal_width": 110}
+    settings: dict[str, Any] = {**main.context_settings, "terminal_width": 110}
     with click.Context(main, info_name="case2fhir", **settings) as context:
         text += f"## case2fhir\n\n```text\n{main.get_help(context)}\n```\n\n"
         for name, command in main.commands.items():

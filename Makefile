@@ -76,7 +76,7 @@ format: $(STAMP)  ## put style and format right
 types: $(STAMP)  ## static types
 	$(BIN)/mypy
 
-golden: $(STAMP)  ## rewrite the expected outputs under tests/data; look at the diff before committing it
+golden: $(STAMP)  ## rewrite the expected outputs under tests/data and in docs; look at the diff before committing it
 	$(BIN)/python -m pytest tests/integration --update-golden
 
 train: $(STAMP)  ## train the shipped models anew from the annotated data in DATA

@@ -267,7 +267,8 @@ def _elements() -> Iterator[tuple[str, ...]]:
                 places.update(dict.fromkeys(_element(place) for place in changes))
         holder[field] = kept
     for path, by_version in found.items():
-        yield _code(path), *(", ".join(map(_code, by_version[version])) or "–" for version in FHIR_VERSIONS)
+        r4, r5 = (", ".join(map(_code, by_version[version])) or "–" for version in FHIR_VERSIONS)
+        yield _code(path), r4, "same" if r4 == r5 else r5
 
 
 def _facts(value: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

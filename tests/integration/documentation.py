@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
@@ -27,7 +28,7 @@ PAGES = sorted(p.relative_to(ROOT).as_posix() for p in [*ROOT.glob("*.md"), *ROO
 SERVER = "http://127.0.0.1:8080/fhir"
 """The FHIR server of the examples; a session may have another one in its place."""
 RUN = ("bash", "python", "sql")
-LANGUAGES = (*RUN, "json", "toml", "text")
+LANGUAGES = (*RUN, "json", "toml", "yaml", "text")
 
 _COMMENT = re.compile(r"<!--\s*(?P<words>.*?)\s*-->\s*\Z", re.DOTALL)
 _NOT_RUN = re.compile(r"not run: (?:\S.*; )?see (?P<where>\S+)")
@@ -100,6 +101,8 @@ def check_form(block: Block) -> None:
         json.loads(block.text)
     if block.language == "toml":
         tomllib.loads(block.text)
+    if block.language == "yaml":
+        yaml.safe_load(block.text)
 
 
 @dataclass

@@ -15,7 +15,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-servers test-browser screenshot quick conformance fhir-server test-kills bench bench-load bench-extraction lint format types golden train dev dist constraints clean
+.PHONY: help run test test-servers test-browser screenshot quick conformance fhir-server test-kills bench bench-load bench-extraction lint format types golden train dev dist constraints clean docs
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
@@ -84,7 +84,7 @@ format: $(STAMP)  ## put style and format right
 types: $(STAMP)  ## static types
 	$(BIN)/mypy
 
-golden: $(STAMP)  ## rewrite the expected outputs under tests/data; look at the diff before committing it
+golden: $(STAMP)  ## rewrite the expected outputs under tests/data and in docs; look at the diff before committing it
 	$(BIN)/python -m pytest tests/integration --update-golden
 
 train: $(STAMP)  ## train the shipped models anew from the annotated data in DATA
@@ -98,6 +98,9 @@ train: $(STAMP)  ## train the shipped models anew from the annotated data in DAT
 dev: $(STAMP)  ## Dagster's web page with the assets, checks, schedule and sensor
 	mkdir -p .dagster && cp dagster.yaml .dagster/
 	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -w workspace.yaml
+
+docs: $(STAMP)  ## the documentation as a site in build/site; fails on a broken link
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 dist: $(STAMP)  ## wheel and source archive in dist/
 	rm -rf dist

@@ -38,7 +38,12 @@ def run(
     Raises UsageError where the folder is not ours, RunFailed when nothing was published.
     """
     output = Output(
-        folder=str(out), fhir=Fhir(fhir), max_quarantine_rate=max_quarantine_rate, data_docs=data_docs, fresh=fresh
+        folder=str(out),
+        fhir=Fhir(fhir),
+        max_quarantine_rate=max_quarantine_rate,
+        data_docs=data_docs,
+        previews=False,  # nobody would see them
+        fresh=fresh,
     )
     defs = build_defs(
         inputs=Inputs(

@@ -70,6 +70,10 @@ class Output(dg.ConfigurableResource["Output"]):
         default=True,
         description="Write Great Expectations' pages on the first shard to validation/docs (some seconds).",
     )
+    previews: bool = Field(
+        default=True,
+        description="Show rows and charts in Dagster, whose database then holds names of drugs and reactions.",
+    )
     fresh: bool = Field(default=False, description="Make everything anew, whatever the dataset in the folder holds.")
 
     @contextmanager

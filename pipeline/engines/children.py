@@ -67,11 +67,9 @@ class Children:
             if answer is not None:
                 self._give_back(child)
                 return _result(answer)
-            status = child.end()
-            with self._lock:
-                self._all.discard(child)
-                if self._closed:
-                    raise RunFailed("The run was given up.")
+            status = self._forget(child)
+            if self._closed:
+                raise RunFailed("The run was given up.")
             if status != 0:  # 0: it had just ended because nothing had come for long enough
                 return _DEATHS.get(status, "crashed")
 
@@ -84,8 +82,19 @@ class Children:
             self._all.add(child)
             if self._closed:
                 child.kill()
-        _greet(child, self._hello)
+        try:
+            _greet(child, self._hello)
+        except Exception:
+            self._forget(child)
+            raise
         return child
+
+    def _forget(self, child: "_Child") -> int:
+        """End a process, if it has not ended; its exit status."""
+        status = child.end()
+        with self._lock:
+            self._all.discard(child)
+        return status
 
     def _give_back(self, child: "_Child") -> None:
         with self._lock:

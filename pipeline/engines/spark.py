@@ -69,7 +69,8 @@ class SparkEngine:
         from py4j.protocol import Py4JError
 
         try:
-            done: Done = self._spark().parallelize([parcel], 1).map(work).first()
+            # Not first(): it ends the Python worker, and the processes that the worker keeps, with every job.
+            done: Done = self._spark().parallelize([parcel], 1).map(work).collect()[0]
         except Py4JError as error:
             if "ExecutorLostFailure" not in str(error):
                 raise RunFailed(f"Spark gave up: {_first_line(error)}") from None
@@ -94,9 +95,7 @@ class SparkEngine:
 def _connect(address: str | None, workers: int) -> "SparkContext":
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         raise RunFailed("Spark needs Java 17 or newer: install it, or set JAVA_HOME.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of its support for pandas, which is not used here
-        from pyspark import SparkConf, SparkContext
+    from pyspark import SparkConf, SparkContext
 
     conf = SparkConf().setAppName("case2fhir")
     if address is not None:
@@ -108,7 +107,9 @@ def _connect(address: str | None, workers: int) -> "SparkContext":
     if conf.get("spark.master", "").startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     try:
-        return SparkContext(conf=conf)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # about pandas, which is not used here
+            return SparkContext(conf=conf)
     except Exception as error:  # of py4j, of the JVM that did not start, of a context that is there already
         raise RunFailed(f"Spark does not start on {conf.get('spark.master')}: {_first_line(error)}") from None
 

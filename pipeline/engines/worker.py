@@ -114,12 +114,18 @@ def _check_versions(expected: dict[str, Any]) -> None:
     from pipeline.storage.manifest import versions
 
     found = versions()
-    other = sorted(name for name in expected | found if expected.get(name) != found.get(name))
+    other = _differing(expected, found)
+    if "libraries" in other:
+        other[other.index("libraries")] += f" ({', '.join(_differing(expected['libraries'], found['libraries']))})"
     if other:
         raise RunFailed(
             f"The worker on {os.uname().nodename} differs from this installation in: {', '.join(other)}. Install the "
             "same release, with the same versions of libraries (constraints.txt) and vocabularies, on all machines."
         )
+
+
+def _differing(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    return sorted(name for name in expected | found if expected.get(name) != found.get(name))
 
 
 @lru_cache(maxsize=4)

@@ -46,7 +46,7 @@ def dies(batch: pa.RecordBatch) -> pa.RecordBatch:
         elif n == KILL:
             os.kill(os.getpid(), signal.SIGKILL)
         elif n == MEMORY:
-            _ = [bytearray(1 << 20) for _ in range(1 << 20)]
+            _ = [bytearray(1 << 26) for _ in range(1 << 20)]
         elif n == NATIVE_LOOP:  # a library that holds the interpreter's lock and never comes back
             ctypes.PyDLL(None).sleep(3600)
         elif n == SLEEP:
@@ -70,6 +70,29 @@ def dies_once(batch: pa.RecordBatch) -> pa.RecordBatch:
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return double(batch)
+
+
+def takes_worker_along(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Kills the cluster's worker that started this process, and not only this process: once for 1, always for 2."""
+    rows = batch.column("n").to_pylist()
+    mark = Path(os.environ["MARKS"], "dead")
+    if 2 in rows or (1 in rows and not mark.exists()):
+        mark.touch()
+        for process in cluster_workers():
+            os.kill(process, signal.SIGKILL)
+        os._exit(1)
+    return double(batch)
+
+
+def cluster_workers() -> list[int]:
+    """Processes above this one that are a worker of Dask or an executor of Spark, and no process of tests."""
+    above, found = os.getppid(), []
+    while above > 1:
+        command = Path(f"/proc/{above}/cmdline").read_bytes()
+        if b"multiprocessing.spawn" in command or b"CoarseGrainedExecutorBackend" in command:
+            found.append(above)
+        above = int(Path(f"/proc/{above}/stat").read_text().rpartition(") ")[2].split()[1])
+    return found
 
 
 def sleeps(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline.engines import Limits, Task, in_order
 from pipeline.engines.children import Outcome, results
-from pipeline.engines.remote import Done, Parcel, pack, settings, unpack, work
+from pipeline.engines.remote import Done, Parcel, here, pack, settings, unpack, work
 from pipeline.errors import RunFailed
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class _Promise:
                 if not self._client.nthreads():
                     raise RunFailed(f"The Dask cluster has had no worker for {PATIENCE:.0f} seconds.") from error
             except KilledWorker:
-                done = work(self._parcel)
+                return here(self._parcel)
             except (FutureCancelledError, OSError) as error:
                 raise RunFailed(f"The Dask scheduler was lost: {type(error).__name__}. Run again to go on.") from error
         return unpack(done)

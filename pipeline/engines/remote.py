@@ -11,6 +11,7 @@ other bytes.
 
 import os
 import pickle
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, TypeAlias
@@ -70,6 +71,12 @@ def work(parcel: Parcel) -> Done:
         return _children(parcel.settings).run(parcel.function, parcel.batch, parcel.rows)
     except Exception as error:
         return error
+
+
+def here(parcel: Parcel) -> Outcome:
+    """What ``work`` does, on this machine: for a batch that workers did not survive."""
+    with closing(Children(parcel.settings.hello, dict(parcel.settings.environment))) as children:
+        return children.run(parcel.function, parcel.batch, parcel.rows)
 
 
 def unpack(done: Done) -> Outcome:

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from pipeline.engines import Limits, Task, in_order
 from pipeline.engines.children import Outcome, results
-from pipeline.engines.remote import Done, Parcel, pack, settings, unpack, work
+from pipeline.engines.remote import Done, Parcel, here, pack, settings, unpack, work
 from pipeline.errors import RunFailed
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class SparkEngine:
         except Py4JError as error:
             if "ExecutorLostFailure" not in str(error):
                 raise RunFailed(f"Spark gave up: {_first_line(error)}") from None
-            done = work(parcel)
+            return here(parcel)
         return unpack(done)
 
     def _ahead(self) -> int:

@@ -4,12 +4,20 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 SPARK = "local-cluster[2,1,1024]"
 """A master, and two executors with one core and 1024 MB each, as processes of their own."""
+
+
+def settings(folder: Path, set_variable: Callable[[str, str], object]) -> None:
+    """Give up a task that two workers, not four, have died of; do not optimise JVMs that live for seconds."""
+    (folder / "spark-defaults.conf").write_text("spark.task.maxFailures 2\n", encoding="utf-8")
+    set_variable("SPARK_CONF_DIR", str(folder))
+    set_variable("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+    set_variable("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "1")
 
 
 @contextmanager

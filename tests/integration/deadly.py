@@ -21,7 +21,7 @@ def extract(batch: pa.RecordBatch) -> pa.RecordBatch:
     if b"deadly: exit" in text:
         os._exit(3)
     if b"deadly: memory" in text:
-        _ = [bytearray(1 << 26) for _ in range(1 << 20)]
+        _ = [bytearray(1 << 24) for _ in range(1 << 20)]
     if b"deadly: loop" in text:
         ctypes.PyDLL(None).sleep(3600)
     return batches.extract_batch(batch)

@@ -19,7 +19,9 @@ from pipeline.storage import Dataset
 from tests.integration import clusters, deadly
 from tests.integration.command import Result, case2fhir
 from tests.unit.engines.killers import (
-    DEATHS,
+    MEMORY,
+    NATIVE_LOOP,
+    SEGFAULT,
     TASK,
     double,
     expected,
@@ -35,7 +37,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]  # the
 
 ROOT = Path(__file__).parents[2]
 CLUSTERS = ("dask", "spark")
-LIMITS = Limits(seconds=6, megabytes=800)
+LIMITS = Limits(seconds=10, megabytes=300)
 CANARY = "Zyxquorb"
 
 
@@ -46,7 +48,7 @@ def marks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("marks")
         patch.setenv("MARKS", str(folder))
         patch.setenv("PYTHONPATH", str(ROOT))
-        patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")  # JVMs that live for seconds
+        clusters.settings(folder, patch.setenv)
         yield folder
 
 
@@ -57,49 +59,53 @@ def addresses(marks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield {"dask": dask, "spark": clusters.SPARK}
 
 
-@pytest.fixture(params=CLUSTERS, scope="module")
+@pytest.fixture(params=CLUSTERS, scope="class")
 def engine(request: pytest.FixtureRequest, addresses: dict[str, str]) -> Iterator[Engine]:
     with open_engine(request.param, address=addresses[request.param], limits=LIMITS) as opened:
         yield opened
 
 
-def test_results_come_in_order_and_few_batches_are_read_ahead(engine: Engine) -> None:
-    read = 0
+class TestACluster:
+    def test_results_come_in_order_and_few_batches_are_read_ahead(self, engine: Engine) -> None:
+        read = 0
 
-    def endless() -> Iterator[pa.RecordBatch]:
-        nonlocal read
-        while True:
-            read += 1
-            yield numbers(read)
+        def endless() -> Iterator[pa.RecordBatch]:
+            nonlocal read
+            while True:
+                read += 1
+                yield numbers(read)
 
-    results = engine.run(Task(double, minus), endless())
-    assert values(itertools.islice(results, 20)) == list(range(2, 42, 2))
-    assert read <= 20 + 3 * 2
+        results = engine.run(Task(double, minus), endless())
+        assert values(itertools.islice(results, 20)) == list(range(2, 42, 2))
+        assert read <= 20 + 3 * 2
 
+    def test_rows_that_end_their_process_are_found(self, engine: Engine) -> None:
+        rows = [*range(20), SEGFAULT, MEMORY, NATIVE_LOOP, *range(20, 30)]
+        found = values(engine.run(TASK, [numbers(*rows[:18]), numbers(*rows[18:])]))
+        assert found == [expected(n) for n in rows]
 
-def test_rows_that_end_their_process_are_found(engine: Engine) -> None:
-    rows = [*range(20), *DEATHS, *range(20, 30)]
-    found = values(engine.run(TASK, [numbers(*rows[:18]), numbers(*rows[18:])]))
-    assert found == [expected(n) for n in rows]
+    def test_an_exception_of_the_function_stops_the_run(self, engine: Engine) -> None:
+        with pytest.raises(ValueError, match="1"):
+            values(engine.run(Task(raises, minus), [numbers(7)]))
 
+    def test_batches_of_a_worker_that_dies_go_to_another(self, engine: Engine, marks: Path) -> None:
+        (marks / "dead").unlink(missing_ok=True)
+        rows = [5, 1, 3, 4, 6, 7]
+        found = values(engine.run(Task(takes_worker_along, minus), [numbers(n) for n in rows]))
+        assert found == [2 * n for n in rows]
+        assert len((marks / "dead").read_text().split()) == 1
 
-def test_an_exception_of_the_function_stops_the_run(engine: Engine) -> None:
-    with pytest.raises(ValueError, match="1"):
-        values(engine.run(Task(raises, minus), [numbers(7)]))
+    def test_a_row_that_takes_every_worker_along_is_found_all_the_same(self, engine: Engine, marks: Path) -> None:
+        """As where a cluster ends a worker for what a process below it does."""
+        (marks / "dead").unlink(missing_ok=True)
+        found = values(engine.run(Task(takes_worker_along, minus), [numbers(3, 2, 4), numbers(5)]))
+        assert found == [6, -1, 8, 10]
+        assert len((marks / "dead").read_text().split()) == 2
 
-
-def test_batches_of_a_worker_that_dies_go_to_another(engine: Engine, marks: Path) -> None:
-    (marks / "dead").unlink(missing_ok=True)
-    rows = [5, 1, 3, 4, 6, 7]
-    found = values(engine.run(Task(takes_worker_along, minus), [numbers(n) for n in rows]))
-    assert found == [2 * n for n in rows]
-    assert (marks / "dead").exists()
-
-
-def test_a_row_that_takes_every_worker_along_is_found_all_the_same(engine: Engine) -> None:
-    """As where a cluster ends a worker for what a process below it does."""
-    found = values(engine.run(Task(takes_worker_along, minus), [numbers(3, 2, 4), numbers(5)]))
-    assert found == [6, -1, 8, 10]
+    def test_workers_with_another_version_are_refused(self, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("pipeline.storage.manifest.versions", lambda: {"case2fhir": "0.0", "libraries": {}})
+        with pytest.raises(RunFailed, match="differs from this installation in: case2fhir, code"):
+            values(engine.run(Task(double, minus), [numbers(1)]))
 
 
 @pytest.mark.parametrize("name", CLUSTERS)
@@ -112,12 +118,6 @@ def test_workers_of_this_machine_need_no_address(name: str) -> None:
 def test_an_address_where_nobody_answers(name: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
     with open_engine(name, address=address, limits=LIMITS) as engine, pytest.raises(RunFailed, match=address):  # type: ignore[arg-type]
-        values(engine.run(Task(double, minus), [numbers(1)]))
-
-
-def test_workers_with_another_version_are_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.storage.manifest.versions", lambda: {"case2fhir": "0.0", "libraries": {}})
-    with pytest.raises(RunFailed, match="differs from this installation in: case2fhir, code"):
         values(engine.run(Task(double, minus), [numbers(1)]))
 
 
@@ -143,7 +143,7 @@ def run(source: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     monkeypatch.setattr(batches, "resources_task", deadly.resources_task)
 
     def run_into(out: Path, *options: str) -> Result:
-        limits = ("--report-timeout", "15", "--worker-memory", "800")
+        limits = ("--report-timeout", "15", "--worker-memory", "500")
         return case2fhir("run", str(source), "--out", str(out), "--no-data-docs", "--json", *limits, *options)
 
     return run_into

@@ -46,7 +46,7 @@ def dies(batch: pa.RecordBatch) -> pa.RecordBatch:
         elif n == KILL:
             os.kill(os.getpid(), signal.SIGKILL)
         elif n == MEMORY:
-            _ = [bytearray(1 << 26) for _ in range(1 << 20)]
+            _ = [bytearray(1 << 24) for _ in range(1 << 20)]
         elif n == NATIVE_LOOP:  # a library that holds the interpreter's lock and never comes back
             ctypes.PyDLL(None).sleep(3600)
         elif n == SLEEP:
@@ -77,9 +77,10 @@ def takes_worker_along(batch: pa.RecordBatch) -> pa.RecordBatch:
     rows = batch.column("n").to_pylist()
     mark = Path(os.environ["MARKS"], "dead")
     if 2 in rows or (1 in rows and not mark.exists()):
-        mark.touch()
-        for process in cluster_workers():
-            os.kill(process, signal.SIGKILL)
+        with mark.open("a") as killed:
+            for process in cluster_workers():
+                print(process, file=killed, flush=True)
+                os.kill(process, signal.SIGKILL)
         os._exit(1)
     return double(batch)
 

@@ -119,7 +119,7 @@ def main() -> None:
     default=Limits.seconds,
     show_default=True,
     metavar="SECONDS",
-    help="What takes longer is refused; 0: no limit.",
+    help="Processor time of a report; what takes longer is refused; 0: no limit.",
 )
 @click.option(
     "--worker-memory",

@@ -26,6 +26,10 @@ IN_FLIGHT: Final = 32_000_000
 """Bytes of batches handed out and not yet given back, about, at most; results are about seven times as large."""
 
 
+PATIENCE: Final = 5
+"""How many times as long by the clock as of processor time a batch may take: waiting is no fault, but must end."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What an engine runs: ``function`` maps a batch to a batch and must be picklable.
@@ -42,7 +46,9 @@ class Task:
 class Limits:
     """What one process may use: ``seconds`` for a batch, or for a row by itself; ``megabytes`` (2**20) of memory.
 
-    Zero means no limit.  Batches are small (``pipeline.batches``): of ordinary reports, one takes some seconds.
+    Seconds are of processor time, which does not depend on what else the machine does; by the clock, a batch may take
+    ``PATIENCE`` times as many.  Zero means no limit.  Batches are small (``pipeline.batches``): of ordinary reports,
+    one takes some seconds.
     """
 
     seconds: float = 120.0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 AHEAD: Final = 3
 """Batches a thread of the workers that are read ahead of the results, at most."""
-PATIENCE: Final = 300.0
+WAIT: Final = 300.0
 """Seconds without any worker after which a run is given up."""
 
 
@@ -102,10 +102,10 @@ class _Promise:
         done: Done | None = None
         while done is None:
             try:
-                done = self._future.result(timeout=PATIENCE)
+                done = self._future.result(timeout=WAIT)
             except TimeoutError as error:
                 if not self._client.nthreads():
-                    raise RunFailed(f"The Dask cluster has had no worker for {PATIENCE:.0f} seconds.") from error
+                    raise RunFailed(f"The Dask cluster has had no worker for {WAIT:.0f} seconds.") from error
             except KilledWorker:
                 return here(self._parcel)
             except (FutureCancelledError, OSError) as error:

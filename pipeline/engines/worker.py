@@ -4,8 +4,9 @@ Belongs here: reading requests, keeping the limits, ending when asked, and with 
 belong here: starting such processes, and what is done when one ends.
 
 Requests and answers are pickles on a socket: first a ``Hello``, answered by "ready", then ``Request``s.  An answer is
-``(True, Arrow stream)`` or ``(False, exception)``.  A report that goes beyond the limits ends the process: by SIGALRM,
-which the kernel delivers even where a library loops and never comes back to Python, or by ``OUT_OF_MEMORY``.
+``(True, Arrow stream)`` or ``(False, exception)``.  A report that goes beyond the limits ends the process: by a signal
+of ``TOO_LONG``, which the kernel delivers even where a library loops and never comes back to Python, or with the status
+``OUT_OF_MEMORY``.
 """
 
 import os
@@ -25,9 +26,11 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from pipeline.engines import Batch, Limits
+from pipeline.engines import PATIENCE, Batch, Limits
 from pipeline.errors import RunFailed
 
+TOO_LONG: Final = (signal.SIGPROF, signal.SIGALRM)
+"""What ends a process that takes too long: of processor time, by the clock."""
 OUT_OF_MEMORY: Final = 77
 """Exit status of a process in which memory was refused."""
 
@@ -88,7 +91,8 @@ def _prepare(limits: Limits) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
     with suppress(OSError):  # only Linux has it
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for limit in TOO_LONG:
+        signal.signal(limit, signal.SIG_DFL)
 
 
 def _receive(connection: "Connection[Any, Any]", requests: "SimpleQueue[Request]") -> None:
@@ -139,13 +143,15 @@ def _answer(request: Request, seconds: float) -> tuple[bool, Any]:
         batch = read(request.batch)
         if request.row is not None:
             batch = batch.slice(request.row, 1)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
         return True, write(function(batch))
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     except Exception as error:
         return False, _travelling(error)
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 

@@ -128,7 +128,7 @@ class Engine(dg.ConfigurableResource["Engine"]):
     report_timeout: float = Field(
         default=engines.Limits.seconds,
         ge=0,
-        description="Seconds that a report may take before it is refused; 0: no limit.",
+        description="Seconds of processor time that a report may take; what takes longer is refused; 0: no limit.",
     )
     worker_memory: int = Field(
         default=engines.Limits.megabytes,

@@ -1,10 +1,9 @@
 """Reports that end the process that reads or maps them: stand-ins for the two tasks of a run, found by their names.
 
-What ends it are words in the text of the report: ``deadly: exit``, ``deadly: memory``, ``deadly: loop``; ``deadly:
-map`` when one of its cases is mapped.
+What ends it are words in the text of the report: ``deadly: exit``, ``deadly: memory``; ``deadly: map`` when one of its
+cases is mapped.
 """
 
-import ctypes
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -22,8 +21,6 @@ def extract(batch: pa.RecordBatch) -> pa.RecordBatch:
         os._exit(3)
     if b"deadly: memory" in text:
         _ = [bytearray(1 << 24) for _ in range(1 << 20)]
-    if b"deadly: loop" in text:
-        ctypes.PyDLL(None).sleep(3600)
     return batches.extract_batch(batch)
 
 

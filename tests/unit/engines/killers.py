@@ -5,6 +5,7 @@ The rows are numbers.  Processes find these functions by their name, as they fin
 
 import ctypes
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -47,8 +48,8 @@ def dies(batch: pa.RecordBatch) -> pa.RecordBatch:
             os.kill(os.getpid(), signal.SIGKILL)
         elif n == MEMORY:
             _ = [bytearray(1 << 24) for _ in range(1 << 20)]
-        elif n == NATIVE_LOOP:  # a library that holds the interpreter's lock and never comes back
-            ctypes.PyDLL(None).sleep(3600)
+        elif n == NATIVE_LOOP:  # a library that holds the interpreter's lock and does not come back for years
+            re.fullmatch("(a+)+", "a" * 60 + "b")
         elif n == SLEEP:
             time.sleep(3600)
     return double(batch)

@@ -78,11 +78,12 @@ def test_a_batch_travels_without_what_it_was_cut_from() -> None:
     assert read(write(long.slice(5, 2))) == numbers(5, 6)
 
 
+@pytest.mark.slow
 def test_rows_that_end_their_worker_are_found_and_all_others_are_processed() -> None:
     rows = list(range(48))
     rows[5], rows[19], rows[20], rows[21], rows[40], rows[47] = DEATHS
     batches = [numbers(*rows[start : start + 8]) for start in range(0, 48, 8)]
-    with LocalEngine(2, Limits(seconds=3, megabytes=300)) as engine:
+    with LocalEngine(2, Limits(seconds=1, megabytes=300)) as engine:
         assert values(engine.run(TASK, batches)) == [expected(n) for n in rows]
 
 

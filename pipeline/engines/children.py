@@ -9,6 +9,7 @@ to do with the report (somebody's ``kill``, memory that others took) costs time 
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,13 +20,13 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 
 from pipeline.engines import Death, Task
-from pipeline.engines.worker import OUT_OF_MEMORY, TOO_LONG, Hello, Request, read
+from pipeline.engines.worker import OUT_OF_MEMORY, Hello, Request, read
 from pipeline.errors import RunFailed
 
 Outcome: TypeAlias = list[bytes | Death]
 """The results of a batch as Arrow streams: one, or, where its process ended, one a row, or how that row ended it."""
 
-_DEATHS: dict[int, Death] = {OUT_OF_MEMORY: "memory"} | {-signal: "timeout" for signal in TOO_LONG}
+_DEATHS: dict[int, Death] = {OUT_OF_MEMORY: "memory", -signal.SIGPROF: "timeout", -signal.SIGALRM: "timeout"}
 
 
 class Children:

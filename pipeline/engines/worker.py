@@ -5,8 +5,8 @@ belong here: starting such processes, and what is done when one ends.
 
 Requests and answers are pickles on a socket: first a ``Hello``, answered by "ready", then ``Request``s.  An answer is
 ``(True, Arrow stream)`` or ``(False, exception)``.  A report that goes beyond the limits ends the process: by a signal
-of ``TOO_LONG``, which the kernel delivers even where a library loops and never comes back to Python, or with the status
-``OUT_OF_MEMORY``.
+(SIGPROF for processor time, SIGALRM for the clock), which the kernel delivers even where a library loops and never
+comes back to Python, or with the status ``OUT_OF_MEMORY``.
 """
 
 import os
@@ -29,8 +29,6 @@ import pyarrow as pa
 from pipeline.engines import PATIENCE, Batch, Limits
 from pipeline.errors import RunFailed
 
-TOO_LONG: Final = (signal.SIGPROF, signal.SIGALRM)
-"""What ends a process that takes too long: of processor time, by the clock."""
 OUT_OF_MEMORY: Final = 77
 """Exit status of a process in which memory was refused."""
 
@@ -91,7 +89,7 @@ def _prepare(limits: Limits) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
     with suppress(OSError):  # only Linux has it
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
-    for limit in TOO_LONG:
+    for limit in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(limit, signal.SIG_DFL)
 
 

@@ -99,8 +99,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
         """
         staging = output.staging
         with output.stage("cases") as figures:
-            with engine.open() as opened:
-                figures.update(stages.extract(staging, opened, partial(progress, "cases")))
+            figures.update(stages.extract(staging, engine.opened, partial(progress, "cases")))
             found = _validated(staging, "cases", CASE_SUITES, stages.case_frames, figures)
         shown = {"preview": showing.cases(staging)} if output.previews else {}
         yield _materialised(staging, found, rows=_checked(found, "cases"), figures=figures, shown=shown)
@@ -114,9 +113,8 @@ def build_assets() -> list[dg.AssetsDefinition]:
         """The FHIR resources of each case, R4 and R5, checked against their models, bindings and references."""
         staging = output.staging
         with output.stage("fhir_resources") as figures:
-            with engine.open() as opened:
-                tick = partial(progress, "fhir_resources")
-                figures.update(stages.build(staging, opened, output.versions, tick))
+            tick = partial(progress, "fhir_resources")
+            figures.update(stages.build(staging, engine.opened, output.versions, tick))
             found = _validated(staging, "fhir_resources", RESOURCE_SUITES, stages.resource_frames, figures)
         yield _materialised(staging, found, rows=_checked(found, "resources"), figures=figures)
 

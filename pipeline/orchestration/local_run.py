@@ -23,7 +23,10 @@ def run(
     *,
     fhir: str,
     engine: str,
+    engine_address: str | None,
     workers: int,
+    report_timeout: float,
+    worker_memory: int,
     max_quarantine_rate: float,
     data_docs: bool,
     fresh: bool,
@@ -52,7 +55,13 @@ def run(
             uncorrected=uncorrected,
         ),
         output=output,
-        engine=Engine(name=EngineName(engine), workers=workers),
+        engine=Engine(
+            name=EngineName(engine),
+            address=engine_address or "",
+            workers=workers,
+            report_timeout=report_timeout,
+            worker_memory=worker_memory,
+        ),
         server=Server(),  # `case2fhir load` does that
         progress=progress,
     )

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline import batches
 from pipeline.corrections import Correction
-from pipeline.engines.local import LocalEngine
+from pipeline.engines.local import InlineEngine
 from pipeline.orchestration import record, stages
 from pipeline.paths import FHIR_VERSIONS, DatasetPaths, FhirVersion
 from pipeline.records import Case, Extraction, Mention, Report, Source
@@ -42,7 +42,7 @@ def run(
     paths = DatasetPaths(root)
     versions = tuple(version for version in FHIR_VERSIONS if fhir in ("both", version))
     paths.claim()
-    with exclusive(paths), LocalEngine(1) as engine:
+    with exclusive(paths), InlineEngine() as engine:
         staging = Staging(paths)
         staging.spool(reports, options=record.options(fhir), fresh=fresh, corrections=corrections)
         stages.validate(staging, "reports", ("reports",), stages.report_frames)

@@ -123,15 +123,10 @@ def resources_crashed(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _build(case: Case, report: Report, version: FhirVersion) -> CaseResources:
     # Here and not at the top: the FHIR models take most of a second to import, and extraction does without them.
     from pipeline.fhir import build
-    from pipeline.validation.resources import check
+    from pipeline.validation.resources import checked
 
-    resources = build(case, report, version)
-    return CaseResources(
-        case_id=case.case_id,
-        report_id=case.report_id,
-        resources=resources,
-        problems=[check(resource, version) for resource in resources],
-    )
+    resources = [checked(resource, version) for resource in build(case, report, version)]
+    return CaseResources(case_id=case.case_id, report_id=case.report_id, resources=resources)
 
 
 def where(refused: Refused) -> str:

@@ -39,7 +39,8 @@ from pipeline.validation.rules import (
 _Check: TypeAlias = Callable[[Any], bool]
 
 _VALUES: Final = frozenset(
-    "Age Annotation Boolean Code CodeableConcept Duration Integer Quantity Reference String".split()
+    {"Age", "Annotation", "Boolean", "Code", "CodeableConcept"}
+    | {"Duration", "Integer", "Quantity", "Reference", "String"}
 )
 """Data types of ``Extension.value[x]`` that are followed: with all fifty, the commonest type takes twice as long."""
 _MODEL_ONLY: Final = frozenset({"fhir_comments", "modifierExtension"})

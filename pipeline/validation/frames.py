@@ -8,7 +8,6 @@ Columns that count defects are 0 where all is well (``spans_outside``, ``verbati
 of a report: words and evidence are compared here, and only the verdict is handed on.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, Final
@@ -19,7 +18,7 @@ import pyarrow as pa
 
 from pipeline.paths import FhirVersion
 from pipeline.records import decode_case
-from pipeline.validation.resources import CaseResources, references
+from pipeline.validation.resources import CaseResources, Checked
 
 Row = dict[str, Any]
 
@@ -240,42 +239,42 @@ def _sound(row: Row) -> bool:
 
 def _resource_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[Row]:
     """One row per resource and case: a resource that cases share has to be the same in each."""
-    contents: dict[tuple[Any, ...], set[bytes]] = {}
+    first: dict[tuple[str, str, str], Checked] = {}
+    contradicted = set()
     for version, case in built:
         for resource in case.resources:
-            contents.setdefault(_identity(version, resource), set()).add(msgspec.json.encode(resource))
+            key = version, resource.type, resource.id
+            other = first.setdefault(key, resource)
+            if other is not resource and bytes(other.json) != bytes(resource.json):
+                contradicted.add(key)
     for version, case in built:
-        for resource, problems in zip(case.resources, case.problems, strict=True):
+        for resource in case.resources:
             yield {
                 "version": version,
                 "report_id": case.report_id,
                 "case_id": case.case_id,
-                "type": resource.get("resourceType"),
-                "id": resource.get("id"),
-                "problems": len(problems),
-                "problem_messages": "; ".join(problems),
-                "contradicted": len(contents[_identity(version, resource)]) > 1,
-                "narrative": bool(resource.get("text", {}).get("div")),
+                "type": resource.type or None,
+                "id": resource.id or None,
+                "problems": len(resource.problems),
+                "problem_messages": "; ".join(resource.problems),
+                "contradicted": (version, resource.type, resource.id) in contradicted,
+                "narrative": resource.narrative,
             }
-
-
-def _identity(version: FhirVersion, resource: Row) -> tuple[Any, ...]:
-    return version, resource.get("resourceType"), resource.get("id")
 
 
 def _reference_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[Row]:
     """One row per reference: it has to point into the bundle of its own case."""
     for version, case in built:
-        there = Counter(f"{resource.get('resourceType')}/{resource.get('id')}" for resource in case.resources)
+        there = {f"{resource.type}/{resource.id}" for resource in case.resources}
         for resource in case.resources:
-            for path, target in references(resource):
+            for path, target in resource.references:
                 target_type, _, target_id = target.rpartition("/")
                 yield {
                     "version": version,
                     "report_id": case.report_id,
                     "case_id": case.case_id,
-                    "source_type": resource.get("resourceType"),
-                    "source_id": resource.get("id"),
+                    "source_type": resource.type or None,
+                    "source_id": resource.id or None,
                     "path": path,
                     "target_type": target_type,
                     "target_id": target_id,

@@ -34,16 +34,26 @@ from pipeline.validation.rules import (
 Json = dict[str, Any]
 
 
-class CaseResources(msgspec.Struct, kw_only=True, frozen=True):
-    """The resources of one case in one FHIR version, in dependency order, and what is wrong with each of them.
+class Checked(msgspec.Struct, kw_only=True, frozen=True):
+    """A resource as the JSON that is published, and what later stages ask of it, so that none has to read it again.
 
-    ``problems`` runs parallel to ``resources`` (``check`` of each) and never holds report text.
+    ``problems`` (``check``) hold no report text; ``narrative``: whether there is one; ``references``: see there.
     """
+
+    type: str
+    id: str
+    json: msgspec.Raw
+    problems: list[str]
+    narrative: bool
+    references: list[tuple[str, str]]
+
+
+class CaseResources(msgspec.Struct, kw_only=True, frozen=True):
+    """The resources of one case in one FHIR version, in dependency order."""
 
     case_id: str
     report_id: str
-    resources: list[Json]
-    problems: list[list[str]]
+    resources: list[Checked]
 
 
 _PART: Final = re.compile(r"extension\[\d+\]\.extension\[\d+\]\.$")
@@ -55,16 +65,28 @@ def check(resource: Json, version: FhirVersion) -> list[str]:
     A type that the dataset does not publish (``paths.RESOURCE_TYPES``) is wrong by itself.
     """
     try:
-        if sound(orjson.dumps(resource), version):
-            return []
-    except TypeError:
-        pass  # no JSON: the model says so
-    return problems(resource, version)
+        line = orjson.dumps(resource)
+    except TypeError:  # no JSON: the model says so
+        return problems(resource, version)
+    return [] if sound(line, version) else problems(resource, version)
 
 
-def check_line(line: bytes, version: FhirVersion) -> list[str]:
-    """``check`` of a resource's JSON, in which no name of an object comes twice."""
-    return [] if sound(line, version) else problems(orjson.loads(line), version)
+def checked(resource: Json, version: FhirVersion) -> Checked:
+    """``check`` a resource and write it. Raises TypeError where it cannot be written as JSON."""
+    line = orjson.dumps(resource)
+    return described(resource, line, [] if sound(line, version) else problems(resource, version))
+
+
+def described(resource: Json, line: bytes, problems: list[str]) -> Checked:
+    """``resource`` with its JSON ``line``, and ``problems`` that are known."""
+    return Checked(
+        type=resource.get("resourceType", ""),
+        id=resource.get("id", ""),
+        json=msgspec.Raw(line),
+        problems=problems,
+        narrative=bool(resource.get("text", {}).get("div")),
+        references=list(references(resource)),
+    )
 
 
 def problems(resource: Json, version: FhirVersion) -> list[str]:
@@ -102,6 +124,8 @@ def _model_problems(resource: Json, resource_type: str, version: FhirVersion) ->
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False, include_context=False):
             yield f"{_dotted(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+    except (AttributeError, KeyError, TypeError):  # some validators of fhir.resources expect what others have to ensure
+        yield "(resource): an element is of another type than the model can tell"
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:
@@ -181,7 +205,7 @@ def _binding_problems(value: Any, rule: Element, place: str, version: FhirVersio
             known = item in codes
         else:
             codings = [item] if rule.type == "Coding" or not isinstance(item, dict) else _each(item.get("coding"))
-            known = any((coding.get("system"), coding.get("code")) in members for coding in _objects(codings))
+            known = any((str(c.get("system")), str(c.get("code"))) in members for c in _objects(codings))
         if not known:
             yield f"{place}: a code of {rule.values} is required"
 

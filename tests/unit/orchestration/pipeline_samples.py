@@ -83,9 +83,7 @@ def _extract(report: Report) -> Extraction:
 
 
 def _build(case: Case, report: Report, version: FhirVersion) -> CaseResources:
-    built = storage_samples.case_resources(case)
-    built.resources[0]["name"] = [{"text": f"{version} {report.text[-4:]}"}]
-    return built
+    return storage_samples.case_resources(case, Patient={"name": [{"text": f"{version} {report.text[-4:]}"}]})
 
 
 def _check(suite: str, frame: pd.DataFrame) -> SuiteResult:

@@ -147,8 +147,10 @@ def test_resources_are_one_row_per_case_with_their_problems() -> None:
 
 
 def test_a_shared_resource_that_differs_between_cases_is_a_contradiction() -> None:
-    one, two = case_resources(case(number=1)), case_resources(case(number=2))
-    two.resources[1]["status"] = "superseded"
+    one, two = (
+        case_resources(case(number=1)),
+        case_resources(case(number=2), DocumentReference={"status": "superseded"}),
+    )
     frame = frames({}, {"R4": [one, two], "R5": [one]})["resources"]
     contradicted = frame[frame["contradicted"]]
     assert contradicted[["version", "case_id", "type"]].to_dict("records") == [
@@ -158,8 +160,8 @@ def test_a_shared_resource_that_differs_between_cases_is_a_contradiction() -> No
 
 
 def test_a_reference_has_to_stay_within_the_bundle_of_its_case() -> None:
-    one, two = case_resources(case(number=1)), case_resources(case(number=2))
-    two.resources[2]["subject"] = {"reference": "Patient/r1-1-patient"}
+    wrong = {"subject": {"reference": "Patient/r1-1-patient"}}
+    one, two = case_resources(case(number=1)), case_resources(case(number=2), Condition=wrong)
     frame = frames({}, {"R4": [one, two]})["references"]
     assert frame[["case_id", "path", "target_type", "target_id", "resolved"]].values.tolist() == [
         ["r1-1", "subject", "Patient", "r1-1-patient", True],

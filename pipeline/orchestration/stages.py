@@ -31,6 +31,9 @@ from pipeline.validation.suites import SuiteResult
 if TYPE_CHECKING:
     import pandas as pd
 
+ROWS_CHECKED = 100_000
+"""Rows of frames that are checked together, about; some 50 MB."""
+
 T = TypeVar("T")
 Tick = Callable[[int, int | None], None]
 """Hears how many reports of a stage are through, and of how many, where that is known."""
@@ -157,14 +160,31 @@ def validate(staging: Staging, stage: str, names: Sequence[str], frames_of: Fram
     Refuses the cases (or reports) that fail a critical expectation.
     """
     plan = staging.plan
-    found: list[SuiteResult] = []
-    for shard in range(plan.shards):
-        if shard in plan.made and plan.reports[shard] and not staging.has(shard, f"suites-{stage}"):
-            outcome = [suites.run(suite, frame) for suite, frame in frames_of(staging, shard).items()]
+    to_check = (s for s in plan.made if plan.reports[s] and not staging.has(s, f"suites-{stage}"))
+    for group in _grouped((shard, frames_of(staging, shard)) for shard in to_check):
+        by_suite = {suite: [found[suite] for found in group.values()] for suite in next(iter(group.values()))}
+        outcomes = [suites.run_each(suite, of_shards) for suite, of_shards in by_suite.items()]
+        for shard, *outcome in zip(group, *outcomes, strict=True):
             staging.write_refused(f"validation-{stage}", shard, quarantine.withheld(outcome))
             staging.write_suites(shard, stage, suites.records(outcome))
+    found: list[SuiteResult] = []
+    for shard in range(plan.shards):
         found += suites.from_records(record for record in staging.suites(shard) if record["suite"] in names)
     return suites.merge(found)
+
+
+def _grouped(made: "Iterable[tuple[int, dict[str, pd.DataFrame]]]") -> "Iterator[dict[int, dict[str, pd.DataFrame]]]":
+    """Frames of as many shards as may be held at once, by shard."""
+    group: dict[int, dict[str, pd.DataFrame]] = {}
+    rows = 0
+    for shard, found in made:
+        group[shard] = found
+        rows += sum(map(len, found.values()))
+        if rows >= ROWS_CHECKED:
+            yield group
+            group, rows = {}, 0
+    if group:
+        yield group
 
 
 def anything_left(staging: Staging) -> bool:

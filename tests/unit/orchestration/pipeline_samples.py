@@ -62,7 +62,7 @@ def stand_ins(reports_per_shard: int) -> Iterator[None]:
         patch.setattr(batches, "extract", _extract)
         patch.setattr(batches, "assess", lambda case, report, mentions: case)
         patch.setattr(batches, "_build", _build)
-        patch.setattr(suites, "run", _check)
+        patch.setattr(suites, "run_each", lambda suite, frames: [_check(suite, frame) for frame in frames])
         patch.setattr("pipeline.fhir.profiles", lambda version: [PROFILE])
         for module in (swap, publication):
             patch.setattr(module, "sync", lambda path: None)  # half of the time

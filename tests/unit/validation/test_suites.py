@@ -258,6 +258,13 @@ def test_shards_are_merged_by_suite() -> None:
     assert (document["success"], [s["success"] for s in document["suites"]]) == (False, [True, False])
 
 
+@pytest.mark.parametrize("suite", ["reports", "exposures"])
+def test_frames_that_are_checked_together_are_judged_as_if_alone(suite: str) -> None:
+    other = SOUND[suite].assign(report_id="other", **({"case_id": "other"} if "case_id" in SOUND[suite] else {}))
+    several = [other, SOUND[suite].head(0), broken(suite)]
+    assert suites.run_each(suite, several) == [suites.run(suite, frame) for frame in several]
+
+
 def test_critical_failures_withhold_their_case_and_warnings_do_not() -> None:
     frame = with_first("exposures", dose=0.0, dose_mg=1e9)
     (refused,) = quarantine.withheld([suites.run("exposures", frame)])

@@ -12,7 +12,6 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
 import pyarrow as pa
 
 from pipeline import batches, fhir, records, sources, storage
@@ -39,8 +38,6 @@ Tick = Callable[[int, int | None], None]
 """Hears how many reports of a stage are through, and of how many, where that is known."""
 Frames = Callable[[Staging, int], "dict[str, pd.DataFrame]"]
 """The frames of one staged shard by suite name."""
-
-_decode_resources = msgspec.json.Decoder(CaseResources).decode
 
 
 def read(
@@ -123,25 +120,26 @@ def build(staging: Staging, engine: Engine, versions: Sequence[FhirVersion], tic
         if staging.has(shard, *versions):
             total -= plan.reports[shard]
             continue
-        built = _kept_resources(staging, shard, versions)
-        kept = {case.case_id for case in built[versions[0]]}
-        pairs = [(report, case) for report, found in staging.pairs(shard) for case in found.cases]
-        rows = ((records.encode(r), records.encode(case)) for r, case in pairs if case.case_id not in kept)
+        taken = _kept_resources(staging, shard, versions)
+        kept = {case.case_id for case in taken[versions[0]]}
+        built: dict[FhirVersion, list[CaseResources | bytes]] = {version: [*taken[version]] for version in versions}
+        cases = list(staging.cases(shard))
+        rows = ((report, case) for case_id, report, case in cases if case_id not in kept)
         refused: list[Refused] = []
         results = _run(engine, batches.resources_task(versions), batches.batches(rows, batches.CASES))
         for done, row in enumerate(results, len(kept) + 1):
             if row["refused"] is None:
                 for version in versions:
-                    built[version].append(_decode_resources(row[version]))
+                    built[version].append(row[version])
             else:
                 refused.append(records.decode_refused(row["refused"]))
-            tick(before + plan.reports[shard] * done // len(pairs), total)
+            tick(before + plan.reports[shard] * done // len(cases), total)
         before += plan.reports[shard]
         staging.write_refused("fhir", shard, refused)
         for version in versions:
             staging.write_resources(shard, version, built[version])
         taken_over += len(kept)
-        mapped += len(pairs) - len(kept)
+        mapped += len(cases) - len(kept)
     return {"mapped": mapped, "taken_over": taken_over}
 
 
@@ -256,18 +254,18 @@ def validate_dataset(dataset: Dataset) -> list[SuiteResult]:
 def dataset_frames(dataset: Dataset, shard: int) -> "dict[str, pd.DataFrame]":
     """What all suites look at, of one published shard."""
     resources = {version: dataset.resources(shard, version, check) for version in dataset.versions}
-    return frames(dataset.tables(shard), resources)
+    return frames({name: table.to_pylist() for name, table in dataset.tables(shard).items()}, resources)
 
 
 def report_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":
     """What the ``reports`` suite looks at."""
-    built = tables.build((report, Extraction(id=report.report_id)) for report in staging.reports(shard))
-    return frames({"reports": built["reports"]}, {})
+    rows = tables.all_rows((report, Extraction(id=report.report_id)) for report in staging.reports(shard))
+    return frames({"reports": rows["reports"]}, {})
 
 
 def case_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":
     """What the suites of the extracted tables look at."""
-    found = frames(tables.build(staging.pairs(shard)), {})
+    found = frames(tables.all_rows(staging.pairs(shard)), {})
     del found["reports"]
     return found
 

@@ -220,11 +220,17 @@ def rows(report: Report, extraction: Extraction) -> dict[str, list[Row]]:
 
 def build(pairs: Iterable[tuple[Report, Extraction]]) -> dict[str, pa.Table]:
     """All tables of one shard, rows in the order of ``pairs``."""
-    columns: dict[str, list[Row]] = {table: [] for table in TABLES}
+    made = all_rows(pairs)
+    return {table: pa.Table.from_pylist(made[table], schema=SCHEMAS[table]) for table in TABLES}
+
+
+def all_rows(pairs: Iterable[tuple[Report, Extraction]]) -> dict[str, list[Row]]:
+    """``rows`` of many reports."""
+    result: dict[str, list[Row]] = {table: [] for table in TABLES}
     for report, extraction in pairs:
         for table, more in rows(report, extraction).items():
-            columns[table] += more
-    return {table: pa.Table.from_pylist(columns[table], schema=SCHEMAS[table]) for table in TABLES}
+            result[table] += more
+    return result
 
 
 def _report(report: Report) -> Row:

@@ -8,13 +8,13 @@ Columns that count defects are 0 where all is well (``spans_outside``, ``verbati
 of a report: words and evidence are compared here, and only the verdict is handed on.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
 import pandas as pd
-import pyarrow as pa
 
 from pipeline.paths import FhirVersion
 from pipeline.records import decode_case
@@ -63,17 +63,15 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 
 
 def frames(
-    tables: Mapping[str, pa.Table], resources: Mapping[FhirVersion, Iterable[CaseResources]]
+    rows: Mapping[str, Sequence[Row]], resources: Mapping[FhirVersion, Iterable[CaseResources]]
 ) -> dict[str, pd.DataFrame]:
     """Frames of one shard by suite name, for those tables given (plus resources and references when given any version).
 
-    The same for a shard in ``Staging`` and for a published one: ``tables`` from ``storage.tables.build`` or
-    ``Dataset.tables``.  Evidence is compared with the texts in ``tables["reports"]``.
+    The same for a shard in ``Staging`` and for a published one: ``rows`` by table, of ``storage.tables.rows`` or read
+    from its Parquet.  Evidence is compared with the texts in ``rows["reports"]``.
     """
-    shard = _Shard(tables)
-    result = {
-        name: _frame(name, map(make, shard.rows[name])) for name, make in shard.checks().items() if name in tables
-    }
+    shard = _Shard(rows)
+    result = {name: _frame(name, map(make, rows[name])) for name, make in shard.checks().items() if name in rows}
     if resources:
         built = [(version, case) for version, cases in resources.items() for case in cases]
         result["resources"] = _frame("resources", _resource_rows(built))
@@ -82,18 +80,19 @@ def frames(
 
 
 def _frame(name: str, rows: Iterable[Row]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=list(COLUMNS[name]))
+    columns = COLUMNS[name]
+    cells = list(zip(*map(itemgetter(*columns), rows), strict=True)) or [()] * len(columns)
+    return pd.DataFrame(dict(zip(columns, cells, strict=True)))
 
 
 class _Shard:
-    """The rows of a shard's tables, and the keys and texts that they refer to."""
+    """The keys and texts of a shard's tables, that rows refer to, and the checks of a row."""
 
-    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
-        self.rows: dict[str, list[Row]] = {name: table.to_pylist() for name, table in tables.items()}
-        self.texts = {row["report_id"]: row["text"] for row in self.rows.get("reports", [])}
-        self.cases = {row["case_id"] for row in self.rows.get("cases", [])}
-        self.drugs = {(row["case_id"], row["drug_id"]) for row in self.rows.get("drugs", [])}
-        self.reactions = {(row["case_id"], row["reaction_id"]) for row in self.rows.get("reactions", [])}
+    def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
+        self.texts = {row["report_id"]: row["text"] for row in rows.get("reports", ())}
+        self.cases = {row["case_id"] for row in rows.get("cases", ())}
+        self.drugs = {(row["case_id"], row["drug_id"]) for row in rows.get("drugs", ())}
+        self.reactions = {(row["case_id"], row["reaction_id"]) for row in rows.get("reactions", ())}
 
     def checks(self) -> dict[str, Callable[[Row], Row]]:
         return {
@@ -182,14 +181,13 @@ class _Shard:
             said = f"{text[start : gap['start']]} {text[gap['end'] : end]}" if gap else text[start:end]
         return row | {
             "report_known": text is not None,
-            "spans_outside": self._outside({"report_id": row["report_id"], "spans": [row, gap]}),
+            "spans_outside": _outside([row, gap], len(text or "")),
             "verbatim_unquoted": int(text is not None and said != row["text"]),
         }
 
     def _outside(self, row: Row) -> int:
         """How many spans anywhere in the row are empty or reach out of the report's text."""
-        size = len(self.texts.get(row["report_id"], ""))
-        return sum(not 0 <= start < end <= size for start, end in _spans(row))
+        return _outside(list(row.values()), len(self.texts.get(row["report_id"], "")))
 
     def _unquoted(self, report_id: str, fact: Row) -> int:
         """How many verbatim forms of a fact are not read in any stretch of its evidence, spaces and breaks aside."""
@@ -204,16 +202,18 @@ def _plain(text: str) -> str:
     return "".join(text.split())
 
 
-def _spans(value: Any) -> Iterator[tuple[int, int]]:
-    if isinstance(value, dict):
-        if "start" in value and "end" in value:
-            yield value["start"], value["end"]
-        else:
-            for child in value.values():
-                yield from _spans(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _spans(child)
+def _outside(values: Iterable[Any], size: int) -> int:
+    """How many spans in ``values`` and below are empty or reach out of a text of ``size`` code points."""
+    found = 0
+    for value in values:
+        if isinstance(value, list):
+            found += _outside(value, size)
+        elif isinstance(value, dict):
+            if "start" in value and "end" in value:
+                found += not 0 <= value["start"] < value["end"] <= size
+            else:
+                found += _outside(value.values(), size)
+    return found
 
 
 def _incomplete(fact: Row) -> int:

@@ -9,7 +9,7 @@ Messages are ``"path: rule"`` and quote no value of a resource, for values may c
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from typing import Any, Final
@@ -85,7 +85,7 @@ def described(resource: Json, line: bytes, problems: list[str]) -> Checked:
         json=msgspec.Raw(line),
         problems=problems,
         narrative=bool(resource.get("text", {}).get("div")),
-        references=list(references(resource)),
+        references=references(resource),
     )
 
 
@@ -97,23 +97,25 @@ def problems(resource: Json, version: FhirVersion) -> list[str]:
     return [*_model_problems(resource, resource_type, version), *_rule_problems(resource, resource_type, version)]
 
 
-def references(resource: Json) -> Iterator[tuple[str, str]]:
+def references(resource: Json) -> list[tuple[str, str]]:
     """Path and target (``Type/id``, or whatever is written) of each literal reference, ``#contained`` ones aside."""
-    for path, value in _walk(resource, ""):
+    found: list[tuple[str, str]] = []
+    _collect(resource, (), found)
+    return found
+
+
+def _collect(value: Json | list[Any], path: tuple[int | str, ...], found: list[tuple[str, str]]) -> None:
+    """The references in ``value``, which stands at ``path``, and below. Every element passes here: it is kept quick."""
+    if isinstance(value, dict):
         target = value.get("reference")
         if isinstance(target, str) and not target.startswith("#"):
-            yield path, target
-
-
-def _walk(value: Any, path: str) -> Iterator[tuple[str, Json]]:
-    """Every object in ``value`` with its path, list positions included."""
-    if isinstance(value, dict):
-        yield path, value
-        for key, child in value.items():
-            yield from _walk(child, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for position, child in enumerate(value):
-            yield from _walk(child, f"{path}[{position}]")
+            found.append((_dotted(path), target))
+        parts: Iterable[tuple[int | str, Any]] = value.items()
+    else:
+        parts = enumerate(value)
+    for step, child in parts:
+        if (kind := type(child)) is dict or kind is list:
+            _collect(child, (*path, step), found)
 
 
 def _model_problems(resource: Json, resource_type: str, version: FhirVersion) -> Iterator[str]:
@@ -129,7 +131,7 @@ def _model_problems(resource: Json, resource_type: str, version: FhirVersion) ->
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:
-    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in location]
+    steps = [f"[{step}]" if type(step) is int else f".{step}" for step in location]
     return "".join(steps).lstrip(".") or "(resource)"
 
 

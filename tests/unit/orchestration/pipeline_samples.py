@@ -1,6 +1,6 @@
 """The stages of a run without Dagster, Great Expectations and real extraction: fast enough for hundreds of runs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from pipeline import batches
 from pipeline.engines.local import LocalEngine
 from pipeline.orchestration import record, stages
 from pipeline.paths import FHIR_VERSIONS, DatasetPaths, FhirVersion
-from pipeline.records import Case, Extraction, Mention, Report, Source
-from pipeline.storage import CaseResources, Staging, exclusive, publication, shards, swap
+from pipeline.records import Case, Extraction, Mention, Report, Source, encode
+from pipeline.storage import Staging, exclusive, publication, shards, swap
 from pipeline.validation import suites
 from pipeline.validation.suites import ExpectationResult, SuiteResult
 from tests.unit.storage import storage_samples
@@ -82,8 +82,9 @@ def _extract(report: Report) -> Extraction:
     return Extraction(id=report.report_id, mentions=[mention], cases=cases)
 
 
-def _build(case: Case, report: Report, version: FhirVersion) -> CaseResources:
-    return storage_samples.case_resources(case, Patient={"name": [{"text": f"{version} {report.text[-4:]}"}]})
+def _build(case: Case, report: Report, versions: Sequence[FhirVersion]) -> dict[FhirVersion, bytes]:
+    names = {version: [{"text": f"{version} {report.text[-4:]}"}] for version in versions}
+    return {v: encode(storage_samples.case_resources(case, Patient={"name": name})) for v, name in names.items()}
 
 
 def _check(suite: str, frame: pd.DataFrame) -> SuiteResult:

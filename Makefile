@@ -52,9 +52,9 @@ screenshot: $(STAMP)  ## docs/images/case.png anew, from the seeds; needs Chromi
 
 quick: $(STAMP)  ## the tests that take no more than a few seconds
 	$(BIN)/python -m pytest -m 'not slow and not server and not browser and not engines'
+
 test-engines: $(STAMP)-engines  ## Dask and Spark on clusters of two workers; needs Java 17; pyspark is a download of 456 MB
 	$(BIN)/python -m pytest -m engines
-
 
 conformance: $(STAMP)  ## HL7's validator over DATASET (the output of the seeds, if none is given); needs JDK 17, Maven, npm
 ifeq ($(DATASET),)

@@ -153,7 +153,11 @@ def _denied(disorders: Sequence[Group]) -> bool:
     """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
     return any(m.features["report: no adverse"] for m in members) and not any(
-        m.features["induced link"] or m.features["cause link"] or m.features["stated link"] or m.features["report: adverse words"] for m in members
+        m.features["induced link"]
+        or m.features["cause link"]
+        or m.features["stated link"]
+        or m.features["report: adverse words"]
+        for m in members
     )
 
 

@@ -117,9 +117,12 @@ class CueMatcher:
                 if own is None:
                     family = families.setdefault((name, kind.partition(":")[0]), len(families))
                     alone[kind] = own = ((name, family, kind),)
-                known = kinds.setdefault(phrase.lower(), own)
-                if own[0] not in known:
-                    kinds[phrase.lower()] = known + own
+                low = phrase.lower()
+                known = kinds.get(low)
+                if known is None:
+                    kinds[low] = own
+                elif own[0] not in known:
+                    kinds[low] = known + own
         self._families = len(families)
         groups: dict[str, dict[int, dict[str, tuple[_Kind, ...]]]] = {}
         for phrase, own in kinds.items():

@@ -3,12 +3,14 @@
 Texts of shapes that reports do not have (one sentence, one token, cues without end, a table of one row) grow by a factor
 of ten up to the length that a source accepts; each is read from a file and extracted, in a process of its own.  Told
 are processor seconds, and by how much they grew from one length to the next: ten is linear, a hundred quadratic.  A
-process that takes more than ``--patience`` seconds is ended, and its longer texts are left out.
+process that takes more than ``--patience`` processor seconds is ended, and its longer texts are left out.
 """
 
 import argparse
 import json
 import math
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -101,6 +103,7 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.one:
+        resource.setrlimit(resource.RLIMIT_CPU, (int(chosen.patience), resource.RLIM_INFINITY))
         extract_report(Report(report_id="1", text=_SENTENCE))
         print(json.dumps(measure(chosen.one[0], int(chosen.one[1]))))
         return
@@ -129,11 +132,11 @@ def main() -> None:
 
 
 def _apart(shape: str, size: int, patience: float) -> tuple[float, float] | None:
-    command = [sys.executable, "-m", "benchmarks.lengths", "--one", shape, str(size)]
-    try:
-        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=patience)  # noqa: S603
-    except subprocess.TimeoutExpired:
+    command = [sys.executable, "-m", "benchmarks.lengths", "--one", shape, str(size), "--patience", str(patience)]
+    done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
+    if done.returncode == -signal.SIGXCPU:
         return None
+    done.check_returncode()
     reading, extraction = json.loads(done.stdout)
     return reading, extraction
 

@@ -14,13 +14,14 @@ import hashlib
 import json
 import re
 import resource
-import signal
 import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.fuzz.limit import TooSlow, processor_seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "fuzz"
@@ -33,10 +34,6 @@ _SMALLER = 20.0
 """Seconds spent on making one finding smaller."""
 _ROUND = 300
 """Seconds of a target's turn."""
-
-
-class TooSlow(BaseException):
-    """Not an Exception, so that nothing under test handles it."""
 
 
 def main() -> None:
@@ -104,7 +101,6 @@ def _fuzz(target: str, seconds: int) -> None:
     targets.vocabulary()
     check(targets.TARGETS["text"](b"A 5-year-old girl developed a rash after 10 mg of imatinib."))  # loads everything
     known = {path.name.rpartition("-")[0] for path in found.iterdir()}
-    signal.signal(signal.SIGVTALRM, _stop)
 
     def one(data: bytes) -> None:
         where = _trouble(lambda: check(make(data)))
@@ -142,23 +138,18 @@ def _write_seeds(corpus: Path, suffixes: tuple[str, ...]) -> None:
 
 def _trouble(work: Callable[[], None]) -> str | None:
     """Where and as what trouble came out of ``work``: ``"pipeline.sources.plain-88-ValueError"``."""
-    signal.setitimer(signal.ITIMER_VIRTUAL, SLOW)
     try:
-        work()
-    except (Exception, TooSlow) as error:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        if isinstance(error, TooSlow):
-            return "slow"
-        frames = [(frame.f_globals.get("__name__", "?"), line) for frame, line in traceback.walk_tb(error.__traceback__)]
+        with processor_seconds(SLOW):
+            work()
+    except TooSlow:
+        return "slow"
+    except Exception as error:
+        frames = [
+            (frame.f_globals.get("__name__", "?"), line) for frame, line in traceback.walk_tb(error.__traceback__)
+        ]
         module, line = next((f for f in reversed(frames) if f[0].startswith("pipeline.")), frames[-1])
         return f"{module}-{line}-{type(error).__name__}"
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     return None
-
-
-def _stop(_signal: int, _frame: object) -> None:
-    raise TooSlow
 
 
 def _smaller(file: tuple[str, bytes], where: str, check: Callable[[tuple[str, bytes]], None]) -> tuple[str, bytes]:

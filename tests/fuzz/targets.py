@@ -37,7 +37,23 @@ File: TypeAlias = tuple[str, bytes]
 
 COLUMNS = ("id", "text", "title", "doi", "pmid", "journal", "year", "authors", "other")
 SUFFIXES = ("", ".txt", ".xml", ".jsonl", ".parquet", ".gz", ".tar", ".zip")
-NAMES = ("a.txt", "../a.txt", "/a.txt", "C:\\a", "a\0b", "nul", "é", "\udcff", "x" * 300, "", ".", "..", "a/", "-", "a.gz")
+NAMES = (
+    "a.txt",
+    "../a.txt",
+    "/a.txt",
+    "C:\\a",
+    "a\0b",
+    "nul",
+    "é",
+    "\udcff",
+    "x" * 300,
+    "",
+    ".",
+    "..",
+    "a/",
+    "-",
+    "a.gz",
+)
 TAGS = (
     "article", "front", "article-meta", "article-id", "title-group", "article-title", "abstract", "body", "sec", "title",
     "p", "list", "list-item", "def-list", "def-item", "def", "term", "table-wrap", "table", "tr", "td", "th", "label",
@@ -210,7 +226,9 @@ def check(file: File) -> None:
 def vocabulary() -> tuple[str, ...]:
     """Words of every kind that the extractor looks for, from ``mappings``: the same for the same files."""
     cues = (phrase for path in sorted(MAPPINGS.glob("**/*cues*.tsv")) for _, phrase in read_cues(path))
-    folder = (phrase for path in sorted((MAPPINGS / "extraction" / "cues").glob("*.tsv")) for _, phrase in read_cues(path))
+    folder = (
+        phrase for path in sorted((MAPPINGS / "extraction" / "cues").glob("*.tsv")) for _, phrase in read_cues(path)
+    )
     tables = (
         row[0]
         for name in ("drugs_extra", "drug_classes", "extraction/routes", "extraction/units", "reactions/skin",

@@ -41,7 +41,11 @@ def _listen(function: str) -> Callable[..., Any]:
 
 def _literals(module: str, tree: ast.AST) -> None:
     for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+        if (
+            isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Attribute)
+            and isinstance(call.func.value, ast.Name)
+        ):
             where, what = (module, call.lineno), call.func.attr
             if call.func.value.id == "re" and what in _FUNCTIONS and isinstance(call.args[0], ast.Constant):
                 found.setdefault(where, (call.args[0].value, 0, what))

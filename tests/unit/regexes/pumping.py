@@ -6,12 +6,13 @@ stretch in several ways, or begins anew at each character of it, its time grows 
 """
 
 import re
-import signal
 import time
 from collections.abc import Callable, Iterator
 from re import _constants as c  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
+
+from tests.fuzz.limit import TooSlow, processor_seconds
 
 Tree = list[tuple[Any, Any]]
 
@@ -25,10 +26,6 @@ _REPEATS = (c.MAX_REPEAT, c.MIN_REPEAT, c.POSSESSIVE_REPEAT)
 _ONE = (c.LITERAL, c.NOT_LITERAL, c.ANY, c.IN)
 _MANY = 10
 """A repetition of fewer is no loop."""
-
-
-class _Stopped(BaseException):
-    """The patience is at its end."""
 
 
 def worst(pattern: re.Pattern[Any], anchored: bool) -> str | None:
@@ -47,22 +44,14 @@ def worst(pattern: re.Pattern[Any], anchored: bool) -> str | None:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    """Processor seconds, ``_PATIENCE`` at most."""
-    before = signal.signal(signal.SIGVTALRM, _stop)
+    """Processor seconds; more than ``_PATIENCE`` where that was not enough."""
     begin = time.process_time()
     try:
-        signal.setitimer(signal.ITIMER_VIRTUAL, _PATIENCE)
-        work()
-    except _Stopped:
+        with processor_seconds(_PATIENCE):
+            work()
+    except TooSlow:
         return _PATIENCE + 1
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
     return time.process_time() - begin
-
-
-def _stop(_signal: int, _frame: object) -> None:
-    raise _Stopped
 
 
 def _texts(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str, str]]:
@@ -165,7 +154,11 @@ def _in(part: tuple[Any, Any], character: str, points: set[int]) -> bool:
     if op is c.RANGE:
         return any(value[0] <= point <= value[1] for point in points)
     if op is c.CATEGORY:
-        kinds = {"DIGIT": character.isdigit(), "SPACE": character.isspace(), "WORD": character.isalnum() or character == "_"}
+        kinds = {
+            "DIGIT": character.isdigit(),
+            "SPACE": character.isspace(),
+            "WORD": character.isalnum() or character == "_",
+        }
         return kinds[str(value).rpartition("_")[2]] != ("NOT" in str(value))
     return False
 

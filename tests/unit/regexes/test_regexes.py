@@ -57,6 +57,8 @@ def test_what_is_not_linear_is_told(pattern: str) -> None:
     assert worst(re.compile(pattern), anchored=False)
 
 
-@pytest.mark.parametrize("pattern", [r"\s", r"a+b*", r"(?<!\s)\s+(?!\s)", r"\b\w{1,20}:", r"\((?:[^()]{0,40})\)", r"^\s*a"])
+@pytest.mark.parametrize(
+    "pattern", [r"\s", r"a+b*", r"(?<!\s)\s+(?!\s)", r"\b\w{1,20}:", r"\((?:[^()]{0,40})\)", r"^\s*a"]
+)
 def test_what_is_linear_is_not(pattern: str) -> None:
     assert worst(re.compile(pattern), anchored=False) is None

@@ -18,6 +18,7 @@ from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import contexts, drug_groups
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
+from pipeline.extraction.known_effects import by_nature, effects, known, specific
 from pipeline.extraction.relations import Link, LinkKind, links
 from pipeline.extraction.signs import explains
 from pipeline.extraction.weights import weights
@@ -39,6 +40,7 @@ PARTNER_FEATURES = frozenset(
         "best rival",
         "best partner",
         "likely list mate",
+        "likely partner by known effects",
     }
 )
 CAUSAL = frozenset({"stated", "induced", "cause"})
@@ -117,6 +119,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
             candidate.features["mesh"] = indexed[candidate.semantic, candidate.key]
     _explain(everything)
     _uses(everything)
+    _known(everything)
     _weigh_contexts(document, sentences, everything)
     _compare(everything)
     for candidate in everything:
@@ -187,7 +190,9 @@ def _report_features(
 
 
 def _no_adverse(sentence: Sentence) -> bool:
-    """Does a sentence say that there were no adverse effects?"""
+    """Does a sentence say that there were no adverse effects? ("She recovered without complications" does not.)"""
+    if sentence.cued("resolve", "improve", "discharge"):
+        return False
     adverse = [cue.start for cue in sentence.cued("adverse") if cue.kind == "adverse"]
     denials = [cue.end for cue in sentence.cued("negated") if cue.kind == "negated:forward"] if adverse else []
     return any(bisect_left(adverse, end) < bisect_right(adverse, end + 20) for end in denials)
@@ -222,6 +227,24 @@ def _uses(everything: Sequence[Candidate]) -> None:
             drug.features["not against reactions"] = 1.0 if rescue is False else 0.0
             for c in treated:
                 c.features["usual indication"] = 1.0
+
+
+def _known(everything: Sequence[Candidate]) -> None:
+    """Features of drugs that are known to cause a disorder of the report, and of such disorders."""
+    own = [c for c in everything if not c.features["only literature"]]
+    drugs = [c for c in own if c.semantic == "drug"]
+    disorders = [c for c in own if c.semantic == "disorder"]
+    for disorder in disorders:
+        disorder.features["by nature"] = float(by_nature(disorder.key))
+    for drug in drugs:
+        told = [c for c in disorders if known(drug.key, c.key)]
+        drug.features["known effect told"] = float(bool(told))
+        drug.features["other effects known"] = float(not told and bool(effects(drug.key)))
+        for disorder in told:
+            disorder.features["known effect"] = 1.0
+            sp = specific(disorder.key)
+            disorder.features["specific effect"] = max(sp, disorder.features.get("specific effect", 0.0))
+            drug.features["specific effect told"] = max(sp, drug.features.get("specific effect told", 0.0))
 
 
 def _weigh_contexts(document: Document, sentences: Sequence[Sentence], everything: Sequence[Candidate]) -> None:
@@ -267,6 +290,9 @@ def _compare(everything: Sequence[Candidate]) -> None:
 def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> None:
     """Features that tell how likely the concepts are that a concept is tied to, by a first look at each."""
     likely = {(c.semantic, c.key): value for c, value in zip(everything, scores, strict=True)}
+    drugs = [c for c in everything if c.semantic == "drug" and not c.features["only literature"]]
+    disorders = [c for c in everything if c.semantic == "disorder" and not c.features["only literature"]]
+    ties = [(drug, disorder) for drug in drugs for disorder in disorders if known(drug.key, disorder.key)]
     ranked = {
         semantic: [*sorted((value for (kind, _), value in likely.items() if kind == semantic), reverse=True), 0.0, 0.0]
         for semantic in _SEMANTICS
@@ -283,6 +309,11 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
         best, second = ranked[c.semantic][:2]
         c.features["best rival"] = second if value == best else best
         c.features["best partner"] = ranked["disorder" if c.semantic == "drug" else "drug"][0]
+        c.features["likely partner by known effects"] = 0.0
+    for drug, disorder in ties:
+        for one, other in ((drug, disorder), (disorder, drug)):
+            value = max(one.features["likely partner by known effects"], likely[other.semantic, other.key])
+            one.features["likely partner by known effects"] = value
 
 
 def score(model: str, features: dict[str, float]) -> float:

@@ -119,6 +119,12 @@ _REMAINS = re.compile(
     r"\s*(?:$|[.;,)]|despite\b|even\b|at \d|for (?:\d|several|many|months|years|weeks|two|three|four|five|six))",
     re.IGNORECASE,
 )
+_GROWS = re.compile(
+    r"\s*(?:$|[.,;)]|(?:in|to|by|from|with|over|after|and|despite|during|on|until|within|into|across|throughout|further|"
+    r"even|again|as|until|progress\w+|\w+ly)\b)",
+    re.IGNORECASE,
+)
+"""What follows the verb; a noun would make it an adjective ("increased density")."""
 _GOES_ON = re.compile(r"\b(?:and|but|then|only to)\s+(?:then\s+|\w+ly\s+)?$", re.IGNORECASE)
 _LATER = re.compile(
     r"\b(?:later|within (?:\w+ )?(?:h|hours?|days?|weeks?|months?)|follow-?up|repeat(?:ed)?|subsequent(?:ly)?|"
@@ -289,7 +295,7 @@ def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
     for cue in events:
         family, _, side = cue.kind.partition(":")
         if family not in ("tolerated", "norecur") and any(
-            _holds(other, cue) and not _AFTERWARDS.match(text, other.end) for other in idle
+            _holds(other, cue) and (family == "fatal" or not _AFTERWARDS.match(text, other.end)) for other in idle
         ):
             continue
         if family != "restart" and any(_holds(other, cue) and _rules(other, family) for other in events):
@@ -356,6 +362,8 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
         near = cue.start - end <= (_NEAR if goes_on else _BESIDE) and (
             goes_on is not None or _one_clause(text, end, cue.start)
         )
+        if family == "grow" and not _GROWS.match(text, cue.end, sentence.end):
+            return None
         if family == "linger" and not _REMAINS.match(text, cue.end, sentence.end):
             return None
         if family == "return" and what != "function" and _TO.match(text, cue.end):

@@ -83,6 +83,8 @@ def zones(
         found.append(zone)
         if zone in ("case", "literature") or kind in ("introduction", "discussion", "conclusion"):
             last = zone if zone != "summary" else last
+        if zone == "summary" and _PERSON.search(text, start, end):
+            last = "case"  # "we report a 31-year-old woman who": what follows is hers
     return found
 
 

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from benchmarks.extraction import varied_seeds
 from pipeline.terminology.shipped import disorder_names, drug_names
@@ -106,8 +106,7 @@ def _texts(path: Path | None, count: int) -> Iterator[str]:
     if path is None:
         yield from varied_seeds(count)
         return
-    lines: IO[str] = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with lines:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
         yield from (json.loads(line)["text"] for line in islice(lines, count))
 
 

@@ -9,9 +9,9 @@ from loguru import logger
 logger.remove()  # PyRuSH tells what it does to every token, which takes longer than doing it
 logging.disable()
 
-import medspacy
-from medspacy.ner import TargetRule
-from serve import serve, terms
+import medspacy  # noqa: E402
+from medspacy.ner import TargetRule  # noqa: E402
+from serve import serve, terms  # noqa: E402
 
 nlp = medspacy.load()
 nlp.get_pipe("medspacy_target_matcher").add([TargetRule(name, kind) for name, kind in terms(sys.argv[1])])

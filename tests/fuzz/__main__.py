@@ -1,10 +1,10 @@
 """``python -m tests.fuzz --seconds 600``: a coverage-guided fuzzer over every target, one after the other.
 
-Each target runs in a process of its own, which atheris takes over: it changes bytes, keeps those that reach new code of
-``pipeline``, and tries the files made of them.  A finding (an exception, a broken promise, more than ``SLOW`` seconds of
-processor time) is made smaller and written to ``build/fuzz/found``, one for each place it comes from; the run goes on.
-A process that dies (a crash in a library, memory) leaves its input there too, and is started again.  Move what was
-found, once mended, to ``tests/data/fuzz``.
+Each target runs in a process of its own, which atheris takes over: it changes bytes, keeps those that reach new code
+of ``pipeline``, and tries the files made of them. A finding (an exception, a broken promise, more than ``SLOW``
+seconds of processor time) is made smaller and written to ``build/fuzz/found``, one for each place it comes from; the
+run goes on. A process that dies (a crash in a library, memory) leaves its input there too, and is started again. Move
+what was found, once mended, to ``tests/data/fuzz``.
 
 ``build/fuzz/log.jsonl`` gets a line for each target and round: executions, seconds, processor seconds, findings.
 """
@@ -61,7 +61,7 @@ def main() -> None:
 def _turn(target: str, seconds: int) -> None:
     begin, spent = time.monotonic(), _children()
     command = [sys.executable, "-m", "tests.fuzz", "--one", target, "--seconds", str(seconds)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace")  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace")
     told = re.findall(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
     covered = re.findall(r"cov: (\d+)", done.stderr)
     entry = {
@@ -87,7 +87,7 @@ def _children() -> float:
 
 def _fuzz(target: str, seconds: int) -> None:
     """Fuzz one target; never returns."""
-    import atheris
+    import atheris  # type: ignore[import-untyped, unused-ignore]
 
     with atheris.instrument_imports(include=["pipeline"], enable_loader_override=False):
         from tests.fuzz import targets

@@ -1,7 +1,7 @@
 """Files made of the fuzzer's bytes, and what must hold when they are read, whatever is in them.
 
-``TARGETS`` maps bytes to a file: its ending and its content.  ``check`` reads a file and extracts every report in it; it
-lets through what should not have been raised, and raises AssertionError where a promise of ``pipeline.records`` is
+``TARGETS`` maps bytes to a file: its ending and its content.  ``check`` reads a file and extracts every report in it;
+it lets through what should not have been raised, and raises AssertionError where a promise of ``pipeline.records`` is
 broken.  What a target makes depends on ``mappings``; so what is kept of a finding is the file, not the bytes.
 """
 
@@ -29,7 +29,7 @@ from pipeline.extraction.cues import read_cues
 from pipeline.fhir import build
 from pipeline.paths import FHIR_VERSIONS
 from pipeline.records import Refused, Report
-from pipeline.sources import find_sections, limits
+from pipeline.sources import limits
 from pipeline.validation.resources import check as check_resource
 
 File: TypeAlias = tuple[str, bytes]
@@ -55,14 +55,15 @@ NAMES = (
     "a.gz",
 )
 TAGS = (
-    "article", "front", "article-meta", "article-id", "title-group", "article-title", "abstract", "body", "sec", "title",
-    "p", "list", "list-item", "def-list", "def-item", "def", "term", "table-wrap", "table", "tr", "td", "th", "label",
-    "caption", "fig", "xref", "sup", "sub", "italic", "break", "back", "ref-list", "app", "sub-article", "front-stub",
-    "pub-date", "year", "contrib", "name", "surname", "boxed-text", "floats-group", "disp-formula", "fn", "trans-abstract",
-    "PubmedArticleSet", "PubmedArticle", "MedlineCitation", "PMID", "Article", "ArticleTitle", "Abstract", "AbstractText",
-    "MeshHeadingList", "MeshHeading", "DescriptorName", "QualifierName", "PubDate", "Year", "MedlineDate", "Journal",
-    "AuthorList", "Author", "LastName", "ForeName", "CollectiveName", "Language", "PublicationType", "ArticleId",
-    "PubmedBookArticle", "BookDocument", "OtherAbstract", "CopyrightInformation",
+    "article", "front", "article-meta", "article-id", "title-group", "article-title", "abstract", "body", "sec",
+    "title", "p", "list", "list-item", "def-list", "def-item", "def", "term", "table-wrap", "table", "tr", "td",
+    "th", "label", "caption", "fig", "xref", "sup", "sub", "italic", "break", "back", "ref-list", "app",
+    "sub-article", "front-stub", "pub-date", "year", "contrib", "name", "surname", "boxed-text", "floats-group",
+    "disp-formula", "fn", "trans-abstract", "PubmedArticleSet", "PubmedArticle", "MedlineCitation", "PMID",
+    "Article", "ArticleTitle", "Abstract", "AbstractText", "MeshHeadingList", "MeshHeading", "DescriptorName",
+    "QualifierName", "PubDate", "Year", "MedlineDate", "Journal", "AuthorList", "Author", "LastName", "ForeName",
+    "CollectiveName", "Language", "PublicationType", "ArticleId", "PubmedBookArticle", "BookDocument",
+    "OtherAbstract", "CopyrightInformation",
 )  # fmt: skip
 ATTRIBUTES = (
     "", "", "", "", ' ref-type="bibr"', ' ref-type="fn"', ' sec-type="cases"', ' pub-id-type="pmc"', ' rowspan="2"',
@@ -70,15 +71,16 @@ ATTRIBUTES = (
     ' NlmCategory="RESULTS"', ' IdType="doi"', ' article-type="case-report"', ' xmlns="urn:x"', ' id="a"',
 )  # fmt: skip
 MARKS = (
-    "&amp;", "&eacute;", "&nope;", "&#0;", "&#55296;", "&#x1F600;", "<![CDATA[", "]]>", "<!--", "-->", "<?pi ?>", "\x00",
-    "<?xml version='1.0' encoding='latin-1'?>", "<!DOCTYPE article [<!ENTITY e 'e'>]>", "<", ">", " ", "1", "12,13", "[",
+    "&amp;", "&eacute;", "&nope;", "&#0;", "&#55296;", "&#x1F600;", "<![CDATA[", "]]>", "<!--", "-->", "<?pi ?>",
+    "\x00", "<?xml version='1.0' encoding='latin-1'?>", "<!DOCTYPE article [<!ENTITY e 'e'>]>", "<", ">", " ", "1",
+    "12,13", "[",
 )  # fmt: skip
 ODDITIES = (
-    " ", " ", " ", ". ", ", ", "\n", "\n\n", "\t", "|", "(", ")", "-", "–", "/", ":", ";", "%", "×", "±", "≥", "0", "1",
-    "12", "1.5", "1,000", "5/6", "10^9", "²", "½", "Ⅳ", "٣", "İ", "ß", "ﬁ", "\u0301", "\u200d", "\u202e", "\ue000", "😀",
-    "A", "I", "D", "'s", '"', "Fig. 1", "Table 1", "Case 1", "Patient", "she", "his", "year-old", "man", "woman", "weeks",
-    "days", "mg", "mg/kg", "times", "daily", "after", "before", "due to", "caused by", "and", "or", "no", "the", "of",
-    "1999-02-31", "January 5", "x" * 60, "CASE REPORT\n", "References\n",
+    " ", " ", " ", ". ", ", ", "\n", "\n\n", "\t", "|", "(", ")", "-", "–", "/", ":", ";", "%", "×", "±", "≥", "0",
+    "1", "12", "1.5", "1,000", "5/6", "10^9", "²", "½", "Ⅳ", "٣", "İ", "ß", "ﬁ", "\u0301", "\u200d", "\u202e",
+    "\ue000", "😀", "A", "I", "D", "'s", '"', "Fig. 1", "Table 1", "Case 1", "Patient", "she", "his", "year-old",
+    "man", "woman", "weeks", "days", "mg", "mg/kg", "times", "daily", "after", "before", "due to", "caused by",
+    "and", "or", "no", "the", "of", "1999-02-31", "January 5", "x" * 60, "CASE REPORT\n", "References\n",
 )  # fmt: skip
 
 
@@ -121,7 +123,7 @@ def container(data: bytes) -> File:
     kind = choices.below(6)
     if kind < 3:
         return ".gz", (gzip.compress, bz2.compress, lzma.compress)[kind](choices.rest())
-    members = []
+    members: list[tuple[str, bytes, bytes]] = []
     while choices and len(members) < 20:
         name = choices.of(NAMES) + (choices.of(SUFFIXES) if choices.below(2) else "")
         type_ = tarfile.SUPPORTED_TYPES[choices.below(len(tarfile.SUPPORTED_TYPES))] if choices.below(4) == 3 else b"0"

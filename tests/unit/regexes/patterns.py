@@ -53,7 +53,7 @@ def _literals(module: str, tree: ast.AST) -> None:
 
 def _names(tree: ast.AST) -> dict[int, str]:
     """By line of a call, the name that an assignment around it binds."""
-    names = {}
+    names: dict[int, str] = {}
     for statement in ast.walk(tree):
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
@@ -79,7 +79,7 @@ def main() -> None:
         if isinstance(item, Report):
             extract_report(item)
     code = {}
-    bound = {}
+    bound: dict[tuple[str, int], str] = {}
     for path in (ROOT / "pipeline").rglob("*.py"):
         module_name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         text = path.read_text(encoding="utf-8")

@@ -1,8 +1,9 @@
 """Strings that make a backtracking pattern show how it grows: a part that it repeats, many times, and then an end.
 
 For every repetition in a pattern: what may stand before it, then what it repeats (each kind of character that the
-pattern tells apart, each alternative), thousands of times, then what it cannot go on with.  Where a pattern can read one
-stretch in several ways, or begins anew at each character of it, its time grows with the square of the length at least.
+pattern tells apart, each alternative), thousands of times, then what it cannot go on with. Where a pattern can read
+one stretch in several ways, or begins anew at each character of it, its time grows with the square of the length at
+least.
 """
 
 import re

@@ -153,11 +153,7 @@ def _denied(disorders: Sequence[Group]) -> bool:
     """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
     return any(m.features["report: no adverse"] for m in members) and not any(
-        m.features["induced link"]
-        or m.features["cause link"]
-        or m.features["stated link"]
-        or m.features["report: adverse words"]
-        for m in members
+        m.features["induced link"] or m.features["cause link"] or m.features["stated link"] or m.features["report: adverse words"] for m in members
     )
 
 
@@ -261,7 +257,8 @@ def _listed(drugs: list[Group]) -> list[Group]:
 
 
 def _suspects(drugs: list[Group]) -> list[Group]:
-    """The likeliest drug, others that are likely beside it, and those of its list that are about as likely."""
+    """The likeliest drug, others that are likely beside it, and those of its list that are about as likely.
+    """
     listed = {key for g in _listed(drugs) for key in g.keys}
     odds = [_log_odds(g.score) for g in drugs]
     return [

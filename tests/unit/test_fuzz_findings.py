@@ -3,14 +3,17 @@
 Files are named for what they once did.  They are read, extracted and mapped as ``tests.fuzz.targets.check`` does it.
 """
 
-import random
+import re
 import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import sources
 from pipeline.records import Refused
+from pipeline.sources.identity import stem
 from tests.fuzz.limit import processor_seconds
 from tests.fuzz.targets import TARGETS, check
 
@@ -39,11 +42,18 @@ def test_what_was_found_is_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_every_target_makes_files_that_are_read(target: str) -> None:
-    chance = random.Random(target)
-    for _ in range(10):
-        with processor_seconds(SECONDS):
-            check(TARGETS[target](chance.randbytes(chance.randrange(200))))
+@settings(max_examples=15, deadline=None)
+@given(data=st.binary(max_size=300))
+def test_every_file_that_is_made_is_read(target: str, data: bytes) -> None:
+    with processor_seconds(SECONDS):
+        check(TARGETS[target](data))
+
+
+@given(st.text(), st.none() | st.text())
+def test_an_id_is_one_plain_name_in_every_file_system(path: str, member: str | None) -> None:
+    name = stem(path, member)
+    assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}", name)
+    assert not name.endswith(".")
 
 
 def test_declarations_that_hide_are_seen() -> None:

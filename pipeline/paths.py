@@ -20,7 +20,7 @@ from pipeline.errors import UsageError
 FhirVersion = Literal["R4", "R5"]
 
 FHIR_VERSIONS: Final[tuple[FhirVersion, ...]] = ("R4", "R5")
-TABLES: Final = ("reports", "cases", "drugs", "exposures", "reactions", "assessments", "mentions")
+TABLES: Final = ("reports", "cases", "drugs", "exposures", "reactions", "assessments", "mentions", "corrections")
 """The published tables, referenced before referencing."""
 RESOURCE_TYPES: Final = (
     "Patient", "DocumentReference", "Condition", "MedicationStatement", "AdverseEvent", "Provenance",
@@ -136,6 +136,12 @@ class DatasetPaths:
     def review(self) -> Path:
         """Folder of the static review pages; not part of the manifest."""
         return self.root / "review"
+
+    @property
+    def corrections(self) -> Path:
+        """The user's file of corrections, unless told otherwise: beside the dataset, which a run replaces."""
+        whole = self.root.absolute()
+        return whole.with_name(f"{whole.name}.corrections.jsonl")
 
     @property
     def ledger(self) -> Path:

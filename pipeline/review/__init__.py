@@ -1,7 +1,7 @@
 """Static review pages of a published dataset: what was read from which words, and why the case was judged as it was.
 
 Belongs here: everything from the files of a dataset (``storage.Dataset``) to HTML, SVG and the data scripts beside
-them.  Does not belong here: changing a dataset, a server, Dagster, Great Expectations.
+them, and serving them to a reviewer.  Does not belong here: changing a dataset, Dagster, Great Expectations.
 
 ``pages``      writes the folder: ``write(dataset, folder)``
 ``reading``    what a page needs of a dataset, case by case
@@ -10,6 +10,8 @@ them.  Does not belong here: changing a dataset, a server, Dagster, Great Expect
 ``picture``    the time line of a case as lanes, and as SVG
 ``index``      the compact table behind ``index.html``
 ``text``       untrusted text: characters that do not show, JavaScript literals
+``server``     serves the pages on this machine (``review --serve``), and says who may ask
+``desk``       what a reviewer can correct of a case, and storing it (``pipeline.corrections``)
 ``templates/``, ``static/``  Jinja templates (autoescape), and the hand-written script and style they use
 
 **The pages** (names are owned by ``paths.ReviewPaths``) lie in ``DIR/review`` unless told otherwise: ``index.html``

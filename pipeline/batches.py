@@ -15,7 +15,7 @@ import pyarrow as pa
 from pipeline import corrections, records
 from pipeline.assessment import assess
 from pipeline.corrections import Correction
-from pipeline.engines import Task
+from pipeline.engines import Death, Task
 from pipeline.extraction import extract
 from pipeline.paths import FhirVersion
 from pipeline.records import Case, Extraction, Refused, Report
@@ -28,9 +28,9 @@ ROWS = 32
 BYTES = 1_000_000
 """Bytes of a batch, about, at most: a batch of long reports has few of them."""
 
-BROKEN_INSTALLATION = (ImportError, OSError)
+LET_THROUGH = (ImportError, OSError, MemoryError)
 """Missing libraries and data files are no fault of a report (extraction and mapping do no other input or output): they
-stop the run."""
+stop the run.  Memory may have been short for other reasons: the engine finds out whether it is the report's fault."""
 
 REPORTS = pa.schema([("report", pa.binary())])
 CORRECTED = pa.schema([("report", pa.binary()), ("corrections", pa.binary())])
@@ -77,7 +77,7 @@ def extract_or_refuse(report: Report, corrected: Sequence[Correction] = ()) -> E
     """``extract_report``, or why it failed: one report that raises must not take others along."""
     try:
         return extract_report(report, corrected)
-    except BROKEN_INSTALLATION:
+    except LET_THROUGH:
         raise
     except Exception as error:
         return _failed("extraction", report, error)
@@ -95,10 +95,10 @@ def extract_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     return _batch(rows, EXTRACTIONS)
 
 
-def extract_crashed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The result for one report that killed its worker."""
+def extract_crashed(batch: pa.RecordBatch, death: Death) -> pa.RecordBatch:
+    """The result for one report that ended its worker."""
     (line,) = batch.column("report").to_pylist()
-    refused = _crashed("extraction", records.decode_report(line))
+    refused = _crashed("extraction", death, records.decode_report(line))
     return _batch([(line, None, records.encode(refused))], EXTRACTIONS)
 
 
@@ -108,8 +108,8 @@ def resources_batch(batch: pa.RecordBatch, versions: Sequence[FhirVersion]) -> p
     for report_line, case_line in _pairs(batch):
         report, case = records.decode_report(report_line), records.decode_case(case_line)
         try:
-            built = {version: records.encode(_build(case, report, version)) for version in versions}
-        except BROKEN_INSTALLATION:
+            built = _build(case, report, versions)
+        except LET_THROUGH:
             raise
         except Exception as error:
             rows.append((None, None, records.encode(_failed("fhir", report, error, case))))
@@ -118,25 +118,23 @@ def resources_batch(batch: pa.RecordBatch, versions: Sequence[FhirVersion]) -> p
     return _batch(rows, RESOURCES)
 
 
-def resources_crashed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The result for one case that killed its worker."""
+def resources_crashed(batch: pa.RecordBatch, death: Death) -> pa.RecordBatch:
+    """The result for one case that ended its worker."""
     ((report_line, case_line),) = _pairs(batch)
-    refused = _crashed("fhir", records.decode_report(report_line), records.decode_case(case_line))
+    refused = _crashed("fhir", death, records.decode_report(report_line), records.decode_case(case_line))
     return _batch([(None, None, records.encode(refused))], RESOURCES)
 
 
-def _build(case: Case, report: Report, version: FhirVersion) -> CaseResources:
+def _build(case: Case, report: Report, versions: Sequence[FhirVersion]) -> dict[FhirVersion, bytes]:
     # Here and not at the top: the FHIR models take most of a second to import, and extraction does without them.
-    from pipeline.fhir import build
-    from pipeline.validation.resources import check
+    from pipeline.fhir import build_each
+    from pipeline.validation.resources import checked
 
-    resources = build(case, report, version)
-    return CaseResources(
-        case_id=case.case_id,
-        report_id=case.report_id,
-        resources=resources,
-        problems=[check(resource, version) for resource in resources],
-    )
+    found = {}
+    for version, resources in build_each(case, report, versions).items():
+        done = [checked(resource, version) for resource in resources]
+        found[version] = records.encode(CaseResources(case_id=case.case_id, report_id=case.report_id, resources=done))
+    return found
 
 
 def where(refused: Refused) -> str:
@@ -155,9 +153,15 @@ def _failed(stage: Stage, report: Report, error: Exception, case: Case | None = 
     return _refused(stage, report, "internal-error", message, case=case, place=place)
 
 
-def _crashed(stage: Stage, report: Report, case: Case | None = None) -> Refused:
-    message = "the worker process died on it (memory, or a crash in a library); the rest of the run is not affected"
-    return _refused(stage, report, "crashed", message, case=case)
+_DEATHS: dict[Death, str] = {
+    "crashed": "the worker process died on it, and again when it was alone",
+    "memory": "it needs more memory than a worker may have",
+    "timeout": "it takes longer than a report may",
+}
+
+
+def _crashed(stage: Stage, death: Death, report: Report, case: Case | None = None) -> Refused:
+    return _refused(stage, report, death, f"{_DEATHS[death]}; the rest of the run is not affected", case=case)
 
 
 def _refused(

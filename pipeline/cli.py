@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline import __version__
+from pipeline.engines import Limits
 from pipeline.errors import Case2FhirError, UsageError
 
 if TYPE_CHECKING:
@@ -94,9 +95,39 @@ def main() -> None:
 @_INPUT
 @click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder of the dataset.")
 @click.option("--fhir", type=click.Choice(["R4", "R5", "both"]), default="both", show_default=True)
-@click.option("--engine", type=click.Choice(["local"]), default="local", show_default=True, help="What runs batches.")
 @click.option(
-    "--workers", type=click.IntRange(min=0), default=0, help="Processes; 0, the default: one per core; 1: no others."
+    "--engine",
+    type=click.Choice(["local", "dask", "spark"]),
+    default="local",
+    show_default=True,
+    help="What extracts and maps: processes of this machine, or a cluster (docs/engines.md).",
+)
+@click.option(
+    "--engine-address",
+    metavar="ADDRESS",
+    help="Of a Dask scheduler (tcp://host:8786) or Spark master (spark://host:7077); else it runs on this machine.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Processes of this machine; 0, the default: one per core; 1: none but this one, and no limits.",
+)
+@click.option(
+    "--report-timeout",
+    type=click.FloatRange(min=0),
+    default=Limits.seconds,
+    show_default=True,
+    metavar="SECONDS",
+    help="Processor time of a report; what takes longer is refused; 0: no limit.",
+)
+@click.option(
+    "--worker-memory",
+    type=click.IntRange(min=0),
+    default=Limits.megabytes,
+    show_default=True,
+    metavar="MB",
+    help="What needs more is refused; 0: no limit.",
 )
 @click.option(
     "--max-quarantine-rate",
@@ -143,6 +174,7 @@ def run(inputs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool, log: st
     with _plainly(log):
         _check_inputs(inputs)
         _check_output(out)
+        _check_engine(options)
         from pipeline import console
         from pipeline.corrections import locate
         from pipeline.orchestration import record
@@ -440,6 +472,13 @@ def _check_output(out: Path) -> None:
     from pipeline.paths import DatasetPaths
 
     DatasetPaths(out).check_ours()
+
+
+def _check_engine(options: dict[str, Any]) -> None:
+    if options["engine"] != "local" or options["engine_address"]:
+        from pipeline.engines import choice
+
+        choice.check(options["engine"], options["engine_address"], options["workers"])
 
 
 def _extractions(items: "Iterable[Report | Refused]", workers: int) -> "Iterator[Extraction | Refused]":

@@ -23,7 +23,10 @@ def run(
     *,
     fhir: str,
     engine: str,
+    engine_address: str | None,
     workers: int,
+    report_timeout: float,
+    worker_memory: int,
     max_quarantine_rate: float,
     data_docs: bool,
     fresh: bool,
@@ -38,7 +41,12 @@ def run(
     Raises UsageError where the folder is not ours, RunFailed when nothing was published.
     """
     output = Output(
-        folder=str(out), fhir=Fhir(fhir), max_quarantine_rate=max_quarantine_rate, data_docs=data_docs, fresh=fresh
+        folder=str(out),
+        fhir=Fhir(fhir),
+        max_quarantine_rate=max_quarantine_rate,
+        data_docs=data_docs,
+        previews=False,  # nobody would see them
+        fresh=fresh,
     )
     defs = build_defs(
         inputs=Inputs(
@@ -47,7 +55,13 @@ def run(
             uncorrected=uncorrected,
         ),
         output=output,
-        engine=Engine(name=EngineName(engine), workers=workers),
+        engine=Engine(
+            name=EngineName(engine),
+            address=engine_address or "",
+            workers=workers,
+            report_timeout=report_timeout,
+            worker_memory=worker_memory,
+        ),
         server=Server(),  # `case2fhir load` does that
         progress=progress,
     )

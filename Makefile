@@ -10,12 +10,13 @@ DATASET ?=
 FHIR ?= R4
 PORT ?= 8080
 KILLS ?= 50
+SECONDS ?= 600
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-servers test-browser screenshot quick conformance fhir-server test-kills bench bench-load bench-extraction lint format types golden train dev dist constraints clean docs test-engines bench-engines
+.PHONY: help run test test-servers test-browser screenshot quick conformance fhir-server test-kills bench bench-load bench-extraction lint format types golden train dev dist constraints clean docs test-engines bench-engines bench-lengths bench-peers fuzz
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
@@ -52,9 +53,9 @@ screenshot: $(STAMP)  ## docs/images/case.png anew, from the seeds; needs Chromi
 
 quick: $(STAMP)  ## the tests that take no more than a few seconds
 	$(BIN)/python -m pytest -m 'not slow and not server and not browser and not engines'
+
 test-engines: $(STAMP)-engines  ## Dask and Spark on clusters of two workers; needs Java 17; pyspark is a download of 456 MB
 	$(BIN)/python -m pytest -m engines
-
 
 conformance: $(STAMP)  ## HL7's validator over DATASET (the output of the seeds, if none is given); needs JDK 17, Maven, npm
 ifeq ($(DATASET),)
@@ -82,6 +83,16 @@ endif
 
 bench-extraction: $(STAMP)  ## how fast reports are read, on texts made of the seeds, or on TEXTS (JSON Lines)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.extraction $(TEXTS)
+
+bench-lengths: $(STAMP)  ## time against length, up to 5 MB of one text, one sentence, one token
+	$(BIN)/python -m benchmarks.lengths $(ARGS)
+
+bench-peers: $(STAMP)  ## side by side with medspaCy and negspaCy (installed under build/), on texts made of the seeds, or on TEXTS
+	$(BIN)/python -m benchmarks.peers $(TEXTS) $(ARGS)
+
+fuzz: $(STAMP)  ## every source and the extractor, fuzzed for SECONDS (600); needs CPython 3.11 to 3.13 on Linux
+	@test -d build/fuzz/atheris || $(BIN)/python -m pip install --quiet --no-deps --target build/fuzz atheris==3.0.0
+	PYTHONPATH=build/fuzz $(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 lint: $(STAMP)  ## style and format
 	$(BIN)/ruff check .

@@ -108,7 +108,7 @@ def resources_batch(batch: pa.RecordBatch, versions: Sequence[FhirVersion]) -> p
     for report_line, case_line in _pairs(batch):
         report, case = records.decode_report(report_line), records.decode_case(case_line)
         try:
-            built = {version: records.encode(_build(case, report, version)) for version in versions}
+            built = _build(case, report, versions)
         except LET_THROUGH:
             raise
         except Exception as error:
@@ -125,18 +125,16 @@ def resources_crashed(batch: pa.RecordBatch, death: Death) -> pa.RecordBatch:
     return _batch([(None, None, records.encode(refused))], RESOURCES)
 
 
-def _build(case: Case, report: Report, version: FhirVersion) -> CaseResources:
+def _build(case: Case, report: Report, versions: Sequence[FhirVersion]) -> dict[FhirVersion, bytes]:
     # Here and not at the top: the FHIR models take most of a second to import, and extraction does without them.
-    from pipeline.fhir import build
-    from pipeline.validation.resources import check
+    from pipeline.fhir import build_each
+    from pipeline.validation.resources import checked
 
-    resources = build(case, report, version)
-    return CaseResources(
-        case_id=case.case_id,
-        report_id=case.report_id,
-        resources=resources,
-        problems=[check(resource, version) for resource in resources],
-    )
+    found = {}
+    for version, resources in build_each(case, report, versions).items():
+        done = [checked(resource, version) for resource in resources]
+        found[version] = records.encode(CaseResources(case_id=case.case_id, report_id=case.report_id, resources=done))
+    return found
 
 
 def where(refused: Refused) -> str:

@@ -94,9 +94,10 @@ def _case(document: Document, number: int, person: Person) -> Case:
 def _unite(concepts: list[Candidate]) -> list[Group]:
     """Groups of concepts of which one name contains the other's words ("cholestatic hepatitis"); by score."""
     groups: list[Group] = []
+    contents = {c.key: _content(c.key) for c in concepts}
     for concept in sorted(concepts, key=lambda c: (-c.score, c.mentions[0].start)):
-        words = _content(concept.key)
-        home = next((g for g in groups if any(_same(words, _content(m.key)) for m in g.members)), None)
+        words = contents[concept.key]
+        home = next((g for g in groups for m in g.members if _same(words, contents[m.key])), None)
         home = home or _class_member(concept, concepts, groups)
         if home is None:
             groups.append(Group([concept], concept.score))

@@ -6,9 +6,10 @@ An element belongs here when it is the same JSON in both versions; where only a 
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import pipeline
 from pipeline.fhir import elements as e
@@ -27,6 +28,9 @@ _ARTICLE_IDENTIFIERS = (
 _METHODS = {"naranjo": "Naranjo adverse drug reaction probability scale", "who-umc": "WHO-UMC causality assessment"}
 
 
+_Key = TypeVar("_Key", bound=Hashable)
+
+
 def digest(*parts: str) -> str:
     """24 hexadecimal digits of the parts; the letter in front keeps an identifier from looking like a number."""
     joined = "\x1f".join(parts).encode("utf-8", "surrogatepass")
@@ -41,6 +45,8 @@ class Scope:
     report: Report
     version: Version
     options: Options
+    shared: dict[Hashable, Resource] = field(default_factory=dict)
+    """What is the same in every version of the case, made by the first that needs it and changed by none."""
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +67,12 @@ class Scope:
     def subject(self) -> Resource:
         """Reference to the patient."""
         return {"reference": f"Patient/{self.key}-patient"}
+
+    def once(self, what: _Key, make: Callable[[_Key], Resource]) -> Resource:
+        """What ``make(what)`` gives, made once for all versions."""
+        if (made := self.shared.get(what)) is None:
+            made = self.shared[what] = make(what)
+        return made
 
     def start(self, type_: str, part: str) -> Resource:
         """The first elements of a resource; ``part`` names its position in the case (``"drug-1-exposure-2"``)."""
@@ -86,17 +98,18 @@ class Scope:
     def evidence(self, *facts: Sequence[Span]) -> list[Resource]:
         """One derivation-reference extension for each distinct span, in text order."""
         spans = sorted({(start, end) for spans in facts for start, end in spans if 0 <= start < end})
-        return [
-            {
-                "url": e.DERIVATION_REFERENCE,
-                "extension": [
-                    {"url": "reference", "valueReference": self.source.copy()},
-                    {"url": "offset", "valueInteger": start},
-                    {"url": "length", "valueInteger": end - start},
-                ],
-            }
-            for start, end in spans
-        ]
+        return [self.once(span, self._quoted) for span in spans]
+
+    def _quoted(self, span: Span) -> Resource:
+        start, end = span
+        return {
+            "url": e.DERIVATION_REFERENCE,
+            "extension": [
+                {"url": "reference", "valueReference": self.source.copy()},
+                {"url": "offset", "valueInteger": start},
+                {"url": "length", "valueInteger": end - start},
+            ],
+        }
 
     def coded(self, map_: str, value: str, evidence: Sequence[Span] = ()) -> Resource | None:
         """CodeableConcept of a Case value by the code maps; ``None`` where the version has no code."""

@@ -68,7 +68,10 @@ def cases(dataset: Dataset) -> Iterator[Material]:
         by_version = {version: dataset.resources(shard, version, _unchecked) for version in dataset.versions}
         for text in dataset.table("cases", shard).column("case_json").to_pylist():
             case = decode_case(text)
-            resources = {version: next(bundles).resources for version, bundles in by_version.items()}
+            resources = {
+                version: [orjson.loads(one.json) for one in next(bundles).resources]
+                for version, bundles in by_version.items()
+            }
             yield _material(case, reports.get(case.report_id), resources, checks)
         for line in read_lines(dataset.paths.quarantined_cases(shard, dataset.shards)):
             kept = orjson.loads(line)

@@ -18,7 +18,7 @@ from pipeline.records import Refused, decode_refused
 from pipeline.storage.files import read_lines, sha256
 from pipeline.storage.manifest import FORMAT_VERSION
 from pipeline.storage.swap import interrupted
-from pipeline.validation.resources import CaseResources
+from pipeline.validation.resources import CaseResources, described
 
 Check = Callable[[dict[str, Any], FhirVersion], list[str]]
 
@@ -78,8 +78,10 @@ class Dataset:
         lines = read_lines(self.paths.bundles(version, shard, self.shards))
         for case, line in zip(cases, lines, strict=True):
             resources = [entry["resource"] for entry in orjson.loads(line).get("entry", ())]
-            problems = [check(resource, version) for resource in resources]
-            yield CaseResources(**case, resources=resources, problems=problems)
+            yield CaseResources(
+                **case,
+                resources=[described(one, orjson.dumps(one), check(one, version)) for one in resources],
+            )
 
     def refused(self) -> list[Refused]:
         """What was refused, with reasons."""

@@ -143,10 +143,19 @@ class Staging:
             if report.report_id in found:
                 yield report, found[report.report_id]
 
-    def write_resources(self, shard: int, version: FhirVersion, cases: Iterable[CaseResources]) -> None:
-        """Stage resources, in any order."""
-        ordered = sorted(cases, key=_order)
-        write_lines(self._file(shard, version), map(encode, ordered))
+    def cases(self, shard: int) -> Iterator[tuple[str, bytes, bytes]]:
+        """The id of each case of the shard, its report and itself, encoded; sorted by report id, then as staged."""
+        reports = {_id(line): line for line in read_lines(self._file(shard, "reports"))}
+        for line in read_lines(self._file(shard, "extractions")):
+            for case in _decode_cases(line).cases:
+                encoded = bytes(case)
+                named = _decode_named(encoded)
+                yield named.case_id, reports[named.report_id], encoded
+
+    def write_resources(self, shard: int, version: FhirVersion, cases: Iterable[CaseResources | bytes]) -> None:
+        """Stage resources, encoded or not, in any order."""
+        lines = [case if isinstance(case, bytes) else encode(case) for case in cases]
+        write_lines(self._file(shard, version), sorted(lines, key=lambda line: _order(_decode_named(line))))
 
     def resources(self, shard: int, version: FhirVersion) -> Iterator[CaseResources]:
         """The shard's resources, sorted by report and case id; nothing for a version that was not built."""
@@ -306,7 +315,24 @@ class Staging:
         write_lines(self.paths.plan, [encode(plan)])
 
 
-def _order(case: Case | CaseResources) -> tuple[str, int, str]:
+class _Cases(msgspec.Struct):
+    """Of an extraction, the cases, undecoded."""
+
+    cases: list[msgspec.Raw] = []
+
+
+class _Named(msgspec.Struct):
+    """Of a case, or of its resources, whose it is."""
+
+    case_id: str
+    report_id: str
+
+
+_decode_cases = msgspec.json.Decoder(_Cases).decode
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
+def _order(case: Case | CaseResources | _Named) -> tuple[str, int, str]:
     """Cases in the order of their reports and numbers (``x-2`` before ``x-10``), in tables and bundles alike."""
     return case.report_id, len(case.case_id), case.case_id
 

@@ -245,13 +245,19 @@ def build(
     pairs: Iterable[tuple[Report, Extraction]], corrections: Mapping[str, Sequence[Correction]] | None = None
 ) -> dict[str, pa.Table]:
     """All tables of one shard, rows in the order of ``pairs``; ``corrections`` are those on its reports, by report."""
-    columns: dict[str, list[Row]] = {table: [] for table in TABLES}
     pairs = list(pairs)
+    made = all_rows(pairs)
+    made["corrections"] = list(_corrections(corrections or {}, pairs))
+    return {table: pa.Table.from_pylist(made[table], schema=SCHEMAS[table]) for table in TABLES}
+
+
+def all_rows(pairs: Iterable[tuple[Report, Extraction]]) -> dict[str, list[Row]]:
+    """``rows`` of many reports."""
+    result: dict[str, list[Row]] = {table: [] for table in TABLES}
     for report, extraction in pairs:
         for table, more in rows(report, extraction).items():
-            columns[table] += more
-    columns["corrections"] = list(_corrections(corrections or {}, pairs))
-    return {table: pa.Table.from_pylist(columns[table], schema=SCHEMAS[table]) for table in TABLES}
+            result[table] += more
+    return result
 
 
 def _report(report: Report) -> Row:

@@ -69,7 +69,7 @@ def cases(dataset: Dataset) -> Iterator[Material]:
         for text in dataset.table("cases", shard).column("case_json").to_pylist():
             case = decode_case(text)
             resources = {
-                version: [orjson.loads(one.json) for one in next(bundles).resources]
+                version: [orjson.loads(bytes(one.json)) for one in next(bundles).resources]
                 for version, bundles in by_version.items()
             }
             yield _material(case, reports.get(case.report_id), resources, checks)

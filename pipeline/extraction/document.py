@@ -24,7 +24,9 @@ Semantic = Literal["drug", "disorder"]
 _SHORTEST_DRUG = 5
 _LOOSE_WORDS = 4
 _LOOSE = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "loose_words.tsv", 1))
-LIST = re.compile(r"\s*(?:\([^)]{0,25}\))?\s*(?:,|/|\+|,?\s*(?:and|or|plus|and/or|with|as well as))\s*", re.IGNORECASE)
+LIST = re.compile(
+    r"\s*+(?:\([^)]{0,25}\)\s*+)?(?:,|/|\+|,?\s*+(?:and|or|plus|and/or|with|as well as))\s*+", re.IGNORECASE
+)
 """What stands between two items of one list: "A, B (C) and D"."""
 _ARTICLE = re.compile(r"(?:an?|the|his|her|their)\s+(?=\w)", re.IGNORECASE)
 _DISORDER_TYPES = {"reaction", "indication", "condition"}

@@ -32,8 +32,8 @@ _UNIT = (
 )
 _VALUE = re.compile(
     r"(?:\s+(?:levels?|counts?|concentrations?|values?|interval|titer|titre))?(?:\s*\([A-Za-z0-9 ,-]{1,15}\))?"
-    r"(?:[\s:=,(]+|\s(?:was|were|is|of|at|to|had|reached|rose|increased|decreased|dropped|fell|peaked|elevated|raised|a|"
-    r"peak|as|high|low|found|be|up|down|with|and|remained)\b)*"
+    r"(?:[\s:=,(]++(?:(?<=\s)(?:was|were|is|of|at|to|had|reached|rose|increased|decreased|dropped|fell|peaked|elevated|"
+    r"raised|a|peak|as|high|low|found|be|up|down|with|and|remained)\b)?)*"
     rf"(?P<value>{_NUMBER}\s?{_UNIT})(?![\w])"
 )
 _COUNT_VALUE = re.compile(

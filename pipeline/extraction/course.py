@@ -352,7 +352,7 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
     ]  # fmt: skip
     if side == "after":
         if family == "lessen" and any(_holds(one, cue) and one.end > cue.end for one in sentence.of("disorder")):
-            return kind
+            return None  # "decrease in visual acuity" is the reaction itself
         start, end, what = min((one for one in beside if one[0] >= cue.end), default=(1 << 30, 0, ""))
         near = start - cue.end <= _BESIDE and _one_clause(text, cue.end, start)
     else:
@@ -812,7 +812,7 @@ def course(
     first = min(names, default=-1)
     happened = [e for e in story if e.kind in _DRUG_EVENTS and _to_drug(e, drug, first)]
     course_of_it = [e for e in story if e.kind in _REACTION_EVENTS and _about(e, reaction, others)]
-    first_sign = _first_sign(story, reaction)
+    first_sign = _first_sign(story, reaction, others)
     begin = first_sign.when if first_sign else -1.0
     ends = [e for e in happened if e.kind in ("stop", "switch", "reduce")]
     ends = [e for e in ends if e.when >= begin or (first_sign and e.sentence == first_sign.sentence)] or ends
@@ -995,13 +995,17 @@ def _about(event: Event, reaction: Collection[str], others: Collection[str]) -> 
     return not event.underlying and not set(event.disorders) & set(others)
 
 
-def _first_sign(story: Sequence[Event], reaction: Collection[str]) -> Event | None:
+def _first_sign(story: Sequence[Event], reaction: Collection[str], others: Collection[str]) -> Event | None:
     """Where the story comes to the reaction: it is named, or something sets in after a drug was named."""
     named = next((e for e in story if e.kind == "named" and set(e.disorders) & set(reaction)), None)
     drug = next((e for e in story if e.kind in ("named", "headline") and e.drugs), None)
     if named is None or drug is None:
         return None
-    onset = (e for e in story if e.kind == "onset" and e.when > drug.when and e.disorders and not e.underlying)
+    onset = (
+        e for e in story
+        if e.kind == "onset" and e.when > drug.when and e.disorders and not e.underlying
+        and not set(e.disorders) <= set(others) - set(reaction)
+    )  # fmt: skip
     return min((named, next(onset, named)), key=lambda e: e.when)
 
 
@@ -1010,7 +1014,7 @@ def outcome(story: Sequence[Event], reaction: Collection[str], others: Collectio
 
     ``others`` are the keys of the other reactions: what happens to those alone does not count.
     """
-    first_sign = _first_sign(story, reaction)
+    first_sign = _first_sign(story, reaction, others)
     begin = first_sign.when if first_sign else -1.0
     state: Outcome = "unknown"
     by_name = False

@@ -37,7 +37,19 @@ _REPEATED = re.compile(
     r"re-?admini|re-?initiat|drug re)",
     re.IGNORECASE,
 )
-_FOLLOWED_UP = re.compile(r"\s+(?:of|after|at|during) (?:the )?follow-?up", re.IGNORECASE)
+_FOLLOWED_UP = re.compile(r"\s+(?:of|after|at|during) (?:the )?follow-?up|\s+of life\b", re.IGNORECASE)
+_COUNTED_FROM_DISEASE = re.compile(
+    r"\s+(?:after|from|since|following|post) (?:(?:the|his|her|their|initial|first|being|having been|was|were|original|"
+    r"primary|of) )*(?:diagnos|surg|operat|transplant|resect|discharge|deliver|birth|accident|trauma|injury)",
+    re.IGNORECASE,
+)
+"""What goes on right behind a time that is not counted from an exposure."""
+_IMPROVED_AFTER = re.compile(
+    r"(?:,| and)? (?:\w+ly |after|within|in|over|following|by|on|at|about|approximately|only|just|the|a further|"
+    r"treatment|therapy| )*",
+    re.IGNORECASE,
+)
+_OF_REACTION = re.compile(r" of (?:[\w-]+ )?$", re.IGNORECASE)
 _RESULT = re.compile(
     r"(?:\b(?:remission|recovery|improvement|resolution|disappearance|relief) (?:of [^.;,]{3,50} )?"
     r"(?:was|were|occurred|within)[^.;,]{0,30}|\b(?:performed|repeated|obtained|discharged|re-?examined))\s*$",
@@ -136,6 +148,13 @@ def _otherwise(text: str, sentence: Sentence, time: TimeExpression) -> bool:
     then = text[time.end : min(sentence.end, time.end + _NEAR)]
     if _REPEATED.match(then) or _FOLLOWED_UP.match(then):
         return True
+    if any(
+        cue.end <= time.start and _IMPROVED_AFTER.fullmatch(text, cue.end, time.start)
+        for cue in sentence.cued("resolve", "improve", "norecur")
+    ):
+        return True  # "improved after two months of treatment"
+    if any(_OF_REACTION.fullmatch(text, time.end, one.start) for one in sentence.of("disorder") if one.start > time.end):
+        return True  # "after 11 months of progressive weakness"
     if _RESULT.search(text, max(sentence.start, time.start - _NEAR), time.start):
         return True
     if _LATER_LOOK.search(text, max(sentence.start, time.start - _NEAR), time.start):

@@ -86,6 +86,10 @@ _DESPITE = re.compile(
 _UNTIL = re.compile(r"\b(?:until|till)\b[^.;,]{0,60}$", re.IGNORECASE)
 _NOT_UNTIL = re.compile(r"[^.;,]{0,12}?\suntil\b", re.IGNORECASE)
 _RESOLVES = re.compile(r"resolv|recover|disappear|subside|return|abate|normal|clear", re.IGNORECASE)
+_SINCE_STOP = re.compile(
+    r"\b(?:after|following|from|since|of)\s+(?:(?:the|its|their|his|her|initial|first|this|drug|treatment|therapy)\s+)*$",
+    re.IGNORECASE,
+)
 _BEFORE = re.compile(r"\b(?:before|prior to|without)\b[^.;,]{0,40}$", re.IGNORECASE)
 _HYPOTHETICAL = re.compile(
     r"\b(?:should|must|may|might|would|can|cannot|if|to avoid|avoid|consider(?:ed|ing)?|plan(?:ned|s)? to|"
@@ -138,7 +142,7 @@ _AFTERWARDS = re.compile(r"\s+(?:\w+\s+){1,4}?(?:after|despite|following|even)\b
 _TO = re.compile(r"\s+(?:to|home|for|because)\b", re.IGNORECASE)
 _AMOUNT = re.compile(
     r"count|level|platelet|h(?:a)?emoglobin|pressure|phils?\b|leu[ck]o|\brate|saturation|output|function|acuity|sodium|"
-    r"potassium|weight",
+    r"potassium|weight|activity|h(?:a)?ematocrit",
     re.IGNORECASE,
 )
 """What is ill when it falls."""
@@ -351,8 +355,9 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
         if not any(other.start <= one.start and one.end <= other.end for other in others)
     ]  # fmt: skip
     if side == "after":
-        if family == "lessen" and any(_holds(one, cue) and one.end > cue.end for one in sentence.of("disorder")):
-            return None  # "decrease in visual acuity" is the reaction itself
+        held = [one for one in sentence.of("disorder") if _holds(one, cue) and one.end > cue.end]
+        if family == "lessen" and held:
+            return None if _AMOUNT.search(held[0].text) else kind  # a "drop in haemoglobin" is the reaction itself
         start, end, what = min((one for one in beside if one[0] >= cue.end), default=(1 << 30, 0, ""))
         near = start - cue.end <= _BESIDE and _one_clause(text, cue.end, start)
     else:
@@ -370,6 +375,10 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
             return None
         if family == "abate" and _PASSIVE.search(text, max(sentence.start, cue.start - 20), cue.start):
             return None
+        if family == "abate" and any(
+            0 <= one[0] - cue.end <= _RIGHT_BEFORE and one[2] in ("drug", "generic") for one in beside
+        ):
+            return None  # "had a rash and stopped the drug"
     if not near:
         return None
     if what == "disorder":
@@ -751,6 +760,11 @@ def _ordered(text: str, sentence: Sentence, told: Sequence[Event]) -> list[Event
     """
     result = list(told)
     for index, event in enumerate(result):
+        if event.kind in ("stop", "switch"):
+            again = [other for other in result if other.kind == "restart" and other.start < event.start]
+            if again and _SINCE_STOP.search(text, again[-1].end, event.start):
+                result[index] = replace(event, when=again[-1].when - 0.5)  # "restarted a month after withdrawal"
+                continue
         if event.kind not in ("stop", "reduce", "switch", "restart", "continue", "start"):
             continue
         earlier = [

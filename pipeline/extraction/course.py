@@ -129,6 +129,8 @@ _GROWS = re.compile(
     re.IGNORECASE,
 )
 """What follows the verb; a noun would make it an adjective ("increased density")."""
+_LISTED = re.compile(r"(?:,|\band|\bor)\s*$", re.IGNORECASE)
+_CAUSE = re.compile(r"\b(?:due|because|caused|secondary|owing|despite|after|following)\b", re.IGNORECASE)
 _GOES_ON = re.compile(r"\b(?:and|but|then|only to)\s+(?:then\s+|\w+ly\s+)?$", re.IGNORECASE)
 _LATER = re.compile(
     r"\b(?:later|within (?:\w+ )?(?:h|hours?|days?|weeks?|months?)|follow-?up|repeat(?:ed)?|subsequent(?:ly)?|"
@@ -150,7 +152,7 @@ _OTHER = re.compile(r"\b(?:other|another|alternative|different|new|additional)\s
 _ADVERB = re.compile(r"\s(?:(?:then|also|finally|soon|eventually|had|has|have|\w+ly)\s)?")
 _DEATH = re.compile(r"died|death|expired|passed|succumbed", re.IGNORECASE)
 _EARLIER = re.compile(
-    r"\b(?:(?:years?|decades?) (?:ago|earlier|previously|before)|in the past|childhood|"
+    r"\b(?:(?:years?|decades?) (?:ago|earlier|previously|before|prior)|in the past|childhood|"
     r"(?:previous|earlier|prior) (?:episodes?|exposures?|occasions?|attacks?))\b",
     re.IGNORECASE,
 )
@@ -349,7 +351,10 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
     """The event that a cue tells of the reaction, sign or function right beside it; ``None`` without one."""
     kind, words = _NAMED_ONLY[family]
     others = sentence.cued("sign", "function", "elevated", "lowered", "generic")
-    beside = [(one.start, one.end, one.kind.partition(":")[0]) for one in others]
+    beside = [
+        (one.start, one.end, one.kind.partition(":")[0]) for one in others
+        if not (one.kind.startswith("function") and any(_ends_with(name, one) for name in sentence.of("disorder")))
+    ]  # fmt: skip
     beside += [
         (one.start, one.end, str(one.semantic)) for one in sentence.found
         if not any(other.start <= one.start and one.end <= other.end for other in others)
@@ -359,7 +364,7 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
         if family == "lessen" and held:
             return None if _AMOUNT.search(held[0].text) else kind  # a "drop in haemoglobin" is the reaction itself
         start, end, what = min((one for one in beside if one[0] >= cue.end), default=(1 << 30, 0, ""))
-        near = start - cue.end <= _BESIDE and _one_clause(text, cue.end, start)
+        near = start - cue.end <= _BESIDE and _one_clause(text, cue.end, start) and not _CAUSE.search(text, cue.end, start)
     else:
         goes_on = _GOES_ON.search(text, max(sentence.start, cue.start - 20), cue.start)
         behind = [one for one in beside if one[1] <= cue.start and not (goes_on and one[2] in ("drug", "generic"))]
@@ -369,6 +374,8 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
         )
         if family == "grow" and not _GROWS.match(text, cue.end, sentence.end):
             return None
+        if family == "lessen" and _LISTED.search(text, sentence.start, cue.start) and not _GROWS.match(text, cue.end):
+            return None  # "fatigue, decreased muscle strength"
         if family == "linger" and not _REMAINS.match(text, cue.end, sentence.end):
             return None
         if family == "return" and what != "function" and _TO.match(text, cue.end):
@@ -387,6 +394,11 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
     if what not in words:
         return None
     return "resolve" if family == "return" and what == "function" else kind
+
+
+def _ends_with(name: Found, cue: Cue) -> bool:
+    """Is a function what a mention tells to be ill ("altered mental status")?"""
+    return name.end == cue.end and name.start < cue.start
 
 
 def _rules(other: Cue, family: str) -> bool:

@@ -99,6 +99,12 @@ _HYPOTHETICAL = re.compile(
     r"(?:\s+(?:be|to|the|a|an|have|been|for|of|any|immediately|promptly|\w+ly)){0,3}\s*$",
     re.IGNORECASE,
 )
+_MANAGED = re.compile(
+    r"\b(?:lead|led|leads|leading|able|allow\w*|enabl\w*|help\w*|managed|employed|needed|required)\b[^.;,]{0,30}? to "
+    r"(?:achieve|obtain)(?:\s+(?:an?|the|full|\w+ly)){0,3}\s*$",
+    re.IGNORECASE,
+)
+"""What was reached, not only meant."""
 _NOT_DONE = re.compile(
     r"^(?:\s+[\w-]+){0,4}?\s+(?:was|were|is|has been)\s+"
     r"(?:(?:therefore|thus|also|then|deemed|strictly)\s+){0,3}"
@@ -310,7 +316,8 @@ def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
             _holds(one, cue) and _part_of_name(text, one, cue, family) for one in disorders
         ):
             continue
-        if _HYPOTHETICAL.search(text, max(sentence.start, cue.start - 50), cue.start):
+        lead = max(sentence.start, cue.start - 50)
+        if _HYPOTHETICAL.search(text, lead, cue.start) and not _MANAGED.search(text, lead, cue.start):
             continue
         if _IN_GENERAL.match(text, cue.end, sentence.end):
             continue

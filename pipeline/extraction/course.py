@@ -174,6 +174,9 @@ _TOGETHER = re.compile(
     re.IGNORECASE,
 )
 _THE = re.compile(r"\b(?:the|this|these|all) (?:[\w-]+ ){0,3}[\w-]+\s*(?:\w+ly\s)?$", re.IGNORECASE)
+_AND_WAS = re.compile(r"\b(?:and|but|so) (?:was|were|had|has) [\w -]*$")
+_SUBJECT = re.compile(r"(?:[\w-]+,? )?(?:(?:the|oral|intravenous|treatment with|therapy with|his|her) ?)*", re.IGNORECASE)
+"""What may stand before a drug that is the subject of its sentence."""
 _NOUN = re.compile(r"(?:dis)?\w+(?:tion|wal|sion|ing|page|ment|nuance|chalange|challenge)\b", re.IGNORECASE)
 _NEGATION_GAP = re.compile(
     r"(?:\s+(?:any|further|significant|clinical|clear|substantial|marked|apparent|evidence of|signs? of|yet|been|"
@@ -564,6 +567,8 @@ def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...
     mentions = [one for one in sentence.of("drug") if one.assertion != "family" and not _spared(text, sentence, one)]
     backward = _backward(text, sentence, cue, side, mentions)
     chosen = _members(text, cue, mentions, backward)
+    if backward and not chosen and mentions and _AND_WAS.search(text, sentence.start, cue.end):
+        chosen = [one for one in mentions[:1] if one.end <= cue.start and _SUBJECT.fullmatch(text, sentence.start, one.start)]
     if (
         chosen
         and not backward

@@ -24,7 +24,8 @@ Kind = Literal["age", "sex", "ethnicity", "population"]
 
 # What makes a colour or a nation an ethnicity: the person or descent it is of ("white" also goes with matter, cells).
 _OF_A_PERSON = re.compile(
-    r"(?:[\s,-]+(?!(?:in|of|on|with|and|from|by|for|to|the|an?|at|blood|matter|cells?|who|was|were|is)\b)[\w'-]+){0,3}?[\s,-]+"
+    r"(?:[\s,-]++(?!(?:in|of|on|with|and|from|by|for|to|the|an?|at|blood|matter|cells?|who|was|were|is)\b)"
+    r"[\w'][\w'-]{0,30}){0,3}?[\s,-]++"
     r"(?:m[ae]n|wom[ae]n|males?|females?|boys?|girls?|patients?|child(?:ren)?|infants?|neonates?|newborns?|bab(?:y|ies)|"
     r"toddlers?|lad(?:y|ies)|gentlem[ae]n|adults?|adolescents?|teenagers?|subjects?|individuals?|persons?|people|"
     r"volunteers?|mothers?|fathers?|primigravida|primipara|multipara|origins?|descents?|ancestry|ethnicity|race|"

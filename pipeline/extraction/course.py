@@ -175,7 +175,9 @@ _TOGETHER = re.compile(
 )
 _THE = re.compile(r"\b(?:the|this|these|all) (?:[\w-]+ ){0,3}[\w-]+\s*(?:\w+ly\s)?$", re.IGNORECASE)
 _AND_WAS = re.compile(r"\b(?:and|but|so) (?:was|were|had|has) [\w -]*$")
-_SUBJECT = re.compile(r"(?:[\w-]+,? )?(?:(?:the|oral|intravenous|treatment with|therapy with|his|her) ?)*", re.IGNORECASE)
+_SUBJECT = re.compile(
+    r"(?:[\w-]+,? )?(?:(?:the|oral|intravenous|treatment with|therapy with|his|her) ?)*", re.IGNORECASE
+)
 """What may stand before a drug that is the subject of its sentence."""
 _NOUN = re.compile(r"(?:dis)?\w+(?:tion|wal|sion|ing|page|ment|nuance|chalange|challenge)\b", re.IGNORECASE)
 _NEGATION_GAP = re.compile(
@@ -364,7 +366,7 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
     others = sentence.cued("sign", "function", "elevated", "lowered", "generic")
     beside = [
         (one.start, one.end, one.kind.partition(":")[0]) for one in others
-        if not (one.kind.startswith("function") and any(_ends_with(name, one) for name in sentence.of("disorder")))
+        if not (one.kind.startswith("function") and any(_tells_ill(name, one) for name in sentence.of("disorder")))
     ]  # fmt: skip
     beside += [
         (one.start, one.end, str(one.semantic)) for one in sentence.found
@@ -375,7 +377,9 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
         if family == "lessen" and held:
             return None if _AMOUNT.search(held[0].text) else kind  # a "drop in haemoglobin" is the reaction itself
         start, end, what = min((one for one in beside if one[0] >= cue.end), default=(1 << 30, 0, ""))
-        near = start - cue.end <= _BESIDE and _one_clause(text, cue.end, start) and not _CAUSE.search(text, cue.end, start)
+        near = (
+            start - cue.end <= _BESIDE and _one_clause(text, cue.end, start) and not _CAUSE.search(text, cue.end, start)
+        )
     else:
         goes_on = _GOES_ON.search(text, max(sentence.start, cue.start - 20), cue.start)
         behind = [one for one in beside if one[1] <= cue.start and not (goes_on and one[2] in ("drug", "generic"))]
@@ -407,9 +411,9 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
     return "resolve" if family == "return" and what == "function" else kind
 
 
-def _ends_with(name: Found, cue: Cue) -> bool:
+def _tells_ill(name: Found, cue: Cue) -> bool:
     """Is a function what a mention tells to be ill ("altered mental status")?"""
-    return name.end == cue.end and name.start < cue.start
+    return name.start < cue.start and cue.end <= name.end
 
 
 def _rules(other: Cue, family: str) -> bool:
@@ -569,7 +573,9 @@ def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...
     backward = _backward(text, sentence, cue, side, mentions)
     chosen = _members(text, cue, mentions, backward)
     if backward and not chosen and mentions and _AND_WAS.search(text, sentence.start, cue.end):
-        chosen = [one for one in mentions[:1] if one.end <= cue.start and _SUBJECT.fullmatch(text, sentence.start, one.start)]
+        chosen = [
+            one for one in mentions[:1] if one.end <= cue.start and _SUBJECT.fullmatch(text, sentence.start, one.start)
+        ]
     if (
         chosen
         and not backward

@@ -40,9 +40,10 @@ _REPEATED = re.compile(
 )
 _FOLLOWED_UP = re.compile(r"\s+(?:of|after|at|during) (?:the )?follow-?up|\s+of life\b", re.IGNORECASE)
 _NOT_A_DOSE = re.compile(
-    r"\s+(?:after|from|since|following|post|before|prior to) (?:(?:the|his|her|their|an?|initial|first|being|having been|"
-    r"was|were|original|primary|undergoing|receiving|completing|completion of|end of|of) )*(?:\w+ )?"
-    r"(?:diagnos|radiation|radiotherapy|irradiation|resection|accident|trauma|injury|\w+ectom|\w+plasty|surgery|operation)",
+    r"\s+(?:after|from|since|following|post|before|prior to) (?:(?:the|his|her|their|an?|initial|first|being|having "
+    r"been|was|were|original|primary|undergoing|receiving|completing|completion of|end of|of) )*(?:\w+ )?"
+    r"(?:diagnos|radiation|radiotherapy|irradiation|resection|accident|trauma|injury|\w+ectom|\w+plasty|surgery|"
+    r"operation)",
     re.IGNORECASE,
 )
 """What goes on right behind a time that is not counted from an exposure."""
@@ -59,8 +60,8 @@ _PATIENT_WHO = re.compile(
 """Between what developed and how long its patient had taken what."""
 _GIVEN_FOR = re.compile(
     r"\b(?:treated|treatment|therapy|receiv\w+|taking|taken|took|given|using|used|on|under|regimen)\b"
-    r"[^.;:]{0,60}\bfor (?:the (?:last|past|preceding|previous) |about |approximately |only |over |more than |at least |"
-    r"nearly |almost |just )?$",
+    r"[^.;:]{0,60}\bfor (?:the (?:last|past|preceding|previous) |about |approximately |only |over |more than |"
+    r"at least |nearly |almost |just )?$",
     re.IGNORECASE,
 )
 _INFUSED_OVER = re.compile(r"\bover (?:about |approximately )?$", re.IGNORECASE)

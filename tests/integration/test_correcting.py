@@ -18,6 +18,7 @@ from pipeline.storage import Dataset
 from tests.integration.browser import NARROW, WIDE, running, violations
 from tests.integration.command import case2fhir
 from tests.integration.golden import ROOT
+from tests.unit.review.review_samples import harmless, make_dataset
 from tests.unit.storage.storage_samples import files
 
 LETTER, OTHER = "imatinib-erythema-multiforme", "imatinib-psoriasis"
@@ -211,6 +212,23 @@ def test_a_correction_whose_text_has_changed_is_told_and_not_applied(first: Path
     for words in ("ds.corrections.jsonl", "line 1 (entry c1)", "field value: reaction outcome is one of: recovered"):
         assert words in wrong.stderr
     assert read(tmp_path / "elsewhere.jsonl")[0].id == "c1"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--by", "A. Reviewer"), "--corrections and --by go with --serve"),
+        (("--serve", "--corrections", "ds/c.jsonl"), "lies in the dataset"),
+        (("--serve", "--corrections", "wrong.jsonl"), "line 1: field do"),
+        (("--serve", "--corrections", "nowhere/c.jsonl"), "nowhere/c.jsonl cannot be written"),
+    ],
+)
+def test_a_wrong_call_says_what_is_wrong(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+    make_dataset(tmp_path / "ds", [harmless(1)])
+    (tmp_path / "wrong.jsonl").write_text('{"do": "nothing"}\n')
+    done = case2fhir("review", "ds", "--quiet", *options, cwd=tmp_path)
+    assert done.code == 2
+    assert words in done.stderr
 
 
 def _text_hash(root: Path) -> str:

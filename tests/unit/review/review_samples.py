@@ -28,6 +28,7 @@ from pipeline.records import (
 )
 from pipeline.review.reading import Material
 from pipeline.storage import CaseResources, Staging, publish
+from pipeline.validation.resources import checked
 from tests.unit.fhir.fhir_samples import rich
 
 ATTACKS = (
@@ -157,8 +158,7 @@ def make_dataset(
                     CaseResources(
                         case_id=case.case_id,
                         report_id=report.report_id,
-                        resources=(built := fhir.build(case, report, version)),
-                        problems=[[] for _ in built],
+                        resources=[checked(resource, version) for resource in fhir.build(case, report, version)],
                     )
                     for case, report, _ in here
                 ],

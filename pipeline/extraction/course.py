@@ -9,9 +9,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import drug_groups
 from pipeline.extraction.cues import FAMILY, Cue
 from pipeline.extraction.document import LIST, Document, Found, Sentence
@@ -251,6 +253,8 @@ class Event:
     """Is it told as something that did not help ("despite withdrawal")?"""
     deliberate: bool = False
     """Is a re-exposure a test, or made long after?"""
+    organ: str = ""
+    """The organ whose function or finding it happens to, where the text names no disorder."""
     distant: bool = False
     """Is it told of another time: an episode of the past, or a death long after?"""
 
@@ -535,7 +539,36 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Mapping[str, int]) 
         text, sentence, cue, kind, reach=12 if disorders and not _holding(sentence, cue) else 40
     )
     distant = _distant(text, sentence, cue, kind)
-    return Event(kind, sentence.index, cue.start, cue.end, drugs, disorders, (), cue.start, underlying, distant=distant)
+    organ = "" if disorders else _organ(text, sentence, cue)
+    place = (kind, sentence.index, cue.start, cue.end)
+    return Event(*place, drugs, disorders, (), cue.start, underlying, organ=organ, distant=distant)
+
+
+def _organ(text: str, sentence: Sentence, cue: Cue) -> str:
+    """The organ whose function or finding stands right before an event, or behind a noun ("normalization of")."""
+    findings = sentence.cued("function", "elevated", "lowered")
+    beside = [
+        one for one in findings
+        if one.start < cue.start <= one.end + _BESIDE and _one_clause(text, one.end, cue.start)
+    ]  # fmt: skip
+    if not beside and _governs(text, cue):
+        beside = [
+            one for one in findings if 0 <= one.start - cue.end <= _BESIDE and _one_clause(text, cue.end, one.start)
+        ]
+    named = {organ for one in beside for organ in _organs(text[one.start : one.end])}
+    return named.pop() if len(named) == 1 else ""
+
+
+@lru_cache(maxsize=4096)
+def _organs(name: str) -> frozenset[str]:
+    """The organs that a name tells of."""
+    return frozenset(organ for organ, stems in _organ_stems() if stems.search(name))
+
+
+@cache
+def _organ_stems() -> list[tuple[str, re.Pattern[str]]]:
+    listed = rows(MAPPINGS / "extraction/organs.tsv", 2)
+    return [(organ, re.compile(rf"\b(?:{stems})", re.IGNORECASE)) for organ, stems in listed]
 
 
 def _of_drug(text: str, sentence: Sentence, cue: Cue) -> bool:
@@ -1037,6 +1070,9 @@ def _about(event: Event, reaction: Collection[str], others: Collection[str]) -> 
     """Does an event happen to this reaction, or to something that may stand for it?"""
     if set(event.disorders) & set(reaction):
         return True
+    own = {organ for name in reaction for organ in _organs(name)} if event.organ else set()
+    if own and event.organ not in own:
+        return False  # "liver function returned to normal" is no recovery from cardiomyopathy
     return not event.underlying and not set(event.disorders) & set(others)
 
 

@@ -281,6 +281,13 @@ def test_the_onset_of_another_reaction_does_not_begin_the_course_of_this_one() -
     assert course.outcome(story(text), {REACTION}, {"nausea"})[0] == "unknown"
 
 
+def test_the_finding_of_another_organ_is_no_recovery() -> None:
+    text = "A man took imatinib and developed cardiomyopathy. Liver function returned to normal."
+    assert course.outcome(story(text), {"cardiomyopathy"}, frozenset())[0] == "unknown"
+    assert course.outcome(story(text), {"hepatitis"}, frozenset())[0] == "recovered"
+    assert course.outcome(story(text), {"drug reaction"}, frozenset())[0] == "recovered"
+
+
 def test_a_function_that_is_ill_by_its_name_does_not_return_to_health() -> None:
     text = "A man took imatinib and developed altered mental status. The altered mental status returned."
     assert course.outcome(story(text), {"altered mental status"}, frozenset())[0] == "unknown"

@@ -12,8 +12,9 @@ from typing import Literal
 
 import pyarrow as pa
 
-from pipeline import records
+from pipeline import corrections, records
 from pipeline.assessment import assess
+from pipeline.corrections import Correction
 from pipeline.engines import Death, Task
 from pipeline.extraction import extract
 from pipeline.paths import FhirVersion
@@ -32,6 +33,8 @@ LET_THROUGH = (ImportError, OSError, MemoryError)
 stop the run.  Memory may have been short for other reasons: the engine finds out whether it is the report's fault."""
 
 REPORTS = pa.schema([("report", pa.binary())])
+CORRECTED = pa.schema([("report", pa.binary()), ("corrections", pa.binary())])
+"""Reports with the corrections that people made to their cases: a JSON list, empty for most."""
 EXTRACTIONS = pa.schema([("report", pa.binary()), ("extraction", pa.binary()), ("refused", pa.binary())])
 """``extraction`` is null where ``refused`` is not."""
 CASES = pa.schema([("report", pa.binary()), ("case", pa.binary())])
@@ -54,7 +57,7 @@ def batches(rows: Iterable[tuple[bytes, ...]], schema: pa.Schema) -> Iterator[pa
 
 
 def extract_task() -> Task:
-    """``REPORTS`` to ``EXTRACTIONS``: one row a report, in order."""
+    """``REPORTS`` or ``CORRECTED`` to ``EXTRACTIONS``: one row a report, in order."""
     return Task(extract_batch, extract_crashed)
 
 
@@ -63,17 +66,17 @@ def resources_task(versions: Sequence[FhirVersion]) -> Task:
     return Task(partial(resources_batch, versions=tuple(versions)), resources_crashed)
 
 
-def extract_report(report: Report) -> Extraction:
-    """Extraction and assessment of one report."""
-    extraction = extract(report)
+def extract_report(report: Report, corrected: Sequence[Correction] = ()) -> Extraction:
+    """Extraction of one report, as people ``corrected`` it, and assessment of what that gives."""
+    extraction = corrections.apply(extract(report), report, corrected)
     extraction.cases = [assess(case, report, extraction.mentions) for case in extraction.cases]
     return extraction
 
 
-def extract_or_refuse(report: Report) -> Extraction | Refused:
+def extract_or_refuse(report: Report, corrected: Sequence[Correction] = ()) -> Extraction | Refused:
     """``extract_report``, or why it failed: one report that raises must not take others along."""
     try:
-        return extract_report(report)
+        return extract_report(report, corrected)
     except LET_THROUGH:
         raise
     except Exception as error:
@@ -83,8 +86,10 @@ def extract_or_refuse(report: Report) -> Extraction | Refused:
 def extract_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Extract each report; one that raises is refused, the others go on."""
     rows: list[tuple[bytes | None, ...]] = []
-    for line in batch.column("report").to_pylist():
-        found = extract_or_refuse(records.decode_report(line))
+    columns = batch.to_pydict()
+    lines = columns["report"]
+    for line, corrected in zip(lines, columns.get("corrections", [b"[]"] * len(lines)), strict=True):
+        found = extract_or_refuse(records.decode_report(line), corrections.decode_all(corrected))
         written = records.encode(found)
         rows.append((line, None, written) if isinstance(found, Refused) else (line, written, None))
     return _batch(rows, EXTRACTIONS)
@@ -103,7 +108,7 @@ def resources_batch(batch: pa.RecordBatch, versions: Sequence[FhirVersion]) -> p
     for report_line, case_line in _pairs(batch):
         report, case = records.decode_report(report_line), records.decode_case(case_line)
         try:
-            built = {version: records.encode(_build(case, report, version)) for version in versions}
+            built = _build(case, report, versions)
         except LET_THROUGH:
             raise
         except Exception as error:
@@ -120,18 +125,16 @@ def resources_crashed(batch: pa.RecordBatch, death: Death) -> pa.RecordBatch:
     return _batch([(None, None, records.encode(refused))], RESOURCES)
 
 
-def _build(case: Case, report: Report, version: FhirVersion) -> CaseResources:
+def _build(case: Case, report: Report, versions: Sequence[FhirVersion]) -> dict[FhirVersion, bytes]:
     # Here and not at the top: the FHIR models take most of a second to import, and extraction does without them.
-    from pipeline.fhir import build
-    from pipeline.validation.resources import check
+    from pipeline.fhir import build_each
+    from pipeline.validation.resources import checked
 
-    resources = build(case, report, version)
-    return CaseResources(
-        case_id=case.case_id,
-        report_id=case.report_id,
-        resources=resources,
-        problems=[check(resource, version) for resource in resources],
-    )
+    found = {}
+    for version, resources in build_each(case, report, versions).items():
+        done = [checked(resource, version) for resource in resources]
+        found[version] = records.encode(CaseResources(case_id=case.case_id, report_id=case.report_id, resources=done))
+    return found
 
 
 def where(refused: Refused) -> str:

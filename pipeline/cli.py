@@ -145,6 +145,13 @@ def main() -> None:
 )
 @_VOCABULARIES
 @click.option("--fresh", is_flag=True, help="Make everything anew; by default, only what has changed is.")
+@click.option(
+    "--corrections",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="What people corrected (docs/corrections.md); by default DIR.corrections.jsonl beside DIR, if it is there.",
+)
+@click.option("--no-corrections", "uncorrected", is_flag=True, help="Apply no corrections, and drop those of DIR.")
 @_JSON
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--verbose", is_flag=True, help="Dagster's log on standard error instead of progress.")
@@ -159,6 +166,9 @@ def run(inputs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool, log: st
 
     DIR must be new, empty, or an earlier dataset, which is replaced at the end of the run and not before.  Reports that
     it already holds, unchanged, are not read into cases again; a run that was stopped goes on where it was.
+
+    Corrections of a reviewer are applied to what was extracted, before causality is assessed; those that could not be
+    applied are named.
     """
     started = time.perf_counter()
     with _plainly(log):
@@ -166,11 +176,19 @@ def run(inputs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool, log: st
         _check_output(out)
         _check_engine(options)
         from pipeline import console
+        from pipeline.corrections import locate
         from pipeline.orchestration import record
         from pipeline.paths import DatasetPaths
 
+        if options["uncorrected"] and options["corrections"]:
+            raise UsageError("--corrections and --no-corrections exclude each other.")
+        corrected = None if options["uncorrected"] else locate(options["corrections"], out, inputs)
         if options["fresh"] or not record.unchanged(
-            inputs, DatasetPaths(out), record.options(options["fhir"]), data_docs=options["data_docs"]
+            inputs,
+            DatasetPaths(out),
+            record.options(options["fhir"]),
+            data_docs=options["data_docs"],
+            corrected=corrected,
         ):
             from pipeline.orchestration import local_run
 
@@ -324,6 +342,57 @@ def load(dataset: Path, as_json: bool, quiet: bool, **choices: Any) -> None:
             raise _Failure(f"{stopped}{result.cases['failed']} cases failed.{where}{again}", FAILED)
 
 
+@main.command(short_help="Pages to look at each case, its words and its picture.")
+@click.argument("dataset", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--out", metavar="FOLDER", type=click.Path(path_type=Path), help="Folder of the pages; else DIR/review.")
+@click.option("--serve", is_flag=True, help="Serve the pages on 127.0.0.1, to correct cases in them.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8642, show_default=True, help="With --serve; 0: any free."
+)
+@click.option(
+    "--corrections",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --serve: the file that corrections are appended to; by default DIR.corrections.jsonl beside DIR.",
+)
+@click.option("--by", metavar="NAME", help="With --serve: who corrects; can be changed in the page.")
+@_JSON
+@click.option("--quiet", is_flag=True, help="No progress.")
+def review(
+    dataset: Path,
+    out: Path | None,
+    serve: bool,
+    port: int,
+    corrections: Path | None,
+    by: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write pages to look at every case of a dataset in a browser; open DIR/review/index.html.
+
+    An index (search, filters, counts) and a page per case: the narrative with the words of every fact, the time line,
+    causality with its reasons, FHIR resources, failed checks.  The pages need no server and ask nothing of the network.
+    They show the dataset as it is now: call again after a run.
+
+    With --serve, facts can be accepted, changed and rejected in the pages.  What a reviewer says is appended to the
+    corrections file, which `case2fhir run` applies from then on; after a run, load the page again.  Ctrl-C ends it.
+    """
+    with _plainly():
+        if (corrections or by) and not serve:
+            raise UsageError("--corrections and --by go with --serve.")
+        from pipeline import console
+        from pipeline.review import pages
+
+        with console.progress(quiet=quiet) as progress:
+            written = pages.write(dataset, out, lambda done, total: progress("review", done, total))
+        if as_json:
+            click.echo(_json({"index": str(written.index), "cases": written.cases, "withheld": written.withheld}))
+        else:
+            click.echo(f"{written.cases} cases, {written.withheld} of them withheld: open {written.index}")
+        if serve:
+            _serve(dataset, out, corrections, port, by)
+
+
 @main.command(short_help="Compare with annotated texts.")
 @click.argument("kind", type=click.Choice(["mentions", "pairs", "cases"]))
 @click.argument("gold", metavar="GOLD", type=click.Path(path_type=Path))
@@ -368,6 +437,27 @@ def evaluate(
             click.echo(_json(scores))
         else:
             console.show_scores(scores)
+
+
+def _serve(dataset: Path, out: Path | None, corrections: Path | None, port: int, by: str | None) -> None:
+    """Serve review pages until Ctrl-C."""
+    import getpass
+
+    from pipeline.corrections import file
+    from pipeline.paths import DatasetPaths
+    from pipeline.review.server import open_server
+
+    path = corrections or DatasetPaths(dataset).corrections
+    file.check_place(path, dataset)
+    file.read(path)  # a wrong entry is told now, not at the first correction
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise UsageError(f"{path} cannot be written; name another file with --corrections.")
+    with open_server(dataset, out, path, port, by or getpass.getuser()) as server:
+        click.echo(f"Corrections go to {path}. Open {server.url}")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("Ended.", err=True)
 
 
 def _check_inputs(inputs: Iterable[Path]) -> None:

@@ -17,7 +17,9 @@ from operator import mul
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import contexts, drug_groups
 from pipeline.extraction.course import Event
+from pipeline.extraction.cues import FAMILY
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
+from pipeline.extraction.known_effects import by_nature, effects, known, specific
 from pipeline.extraction.relations import Link, LinkKind, links
 from pipeline.extraction.signs import explains
 from pipeline.extraction.weights import weights
@@ -39,6 +41,7 @@ PARTNER_FEATURES = frozenset(
         "best rival",
         "best partner",
         "likely list mate",
+        "likely partner by known effects",
     }
 )
 CAUSAL = frozenset({"stated", "induced", "cause"})
@@ -49,6 +52,7 @@ _PARTNERS = {kind: f"likely partner by {kind}" for kind in ("stated", "induced",
 _SEMANTICS: tuple[Semantic, ...] = ("drug", "disorder")
 _CLOSE = 40  # code points between a drug and the words that clear it
 _TURNS = frozenset({"improve", "resolve", "stop", "reduce", "onset", "persist", "worsen", "recur", "fatal", "restart"})
+_DRUG_TURNS = frozenset({"start", "ongoing", "stop", "reduce", "switch"})
 _OWN_ZONES = frozenset({"case", "summary"})
 
 
@@ -109,7 +113,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
         if candidate.semantic == "drug":
             features |= _drug_features(candidate, by_key[candidate.key], turns, by_index, first_onset)
         else:
-            features |= _disorder_features(candidate, by_key[candidate.key], story, by_index, first_drug)
+            features |= _disorder_features(candidate, by_key[candidate.key], turns, by_index, first_drug)
         candidate.features = features | about
         if candidate.semantic == "drug" and _cleared(candidate.mentions, by_index):
             candidate.features["cleared"] = 1.0
@@ -117,6 +121,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
             candidate.features["mesh"] = indexed[candidate.semantic, candidate.key]
     _explain(everything)
     _uses(everything)
+    _known(everything)
     _weigh_contexts(document, sentences, everything)
     _compare(everything)
     for candidate in everything:
@@ -187,7 +192,9 @@ def _report_features(
 
 
 def _no_adverse(sentence: Sentence) -> bool:
-    """Does a sentence say that there were no adverse effects?"""
+    """Does a sentence say that there were no adverse effects? ("She recovered without complications" does not.)"""
+    if sentence.cued("resolve", "improve", "discharge"):
+        return False
     adverse = [cue.start for cue in sentence.cued("adverse") if cue.kind == "adverse"]
     denials = [cue.end for cue in sentence.cued("negated") if cue.kind == "negated:forward"] if adverse else []
     return any(bisect_left(adverse, end) < bisect_right(adverse, end + 20) for end in denials)
@@ -222,6 +229,24 @@ def _uses(everything: Sequence[Candidate]) -> None:
             drug.features["not against reactions"] = 1.0 if rescue is False else 0.0
             for c in treated:
                 c.features["usual indication"] = 1.0
+
+
+def _known(everything: Sequence[Candidate]) -> None:
+    """Features of drugs that are known to cause a disorder of the report, and of such disorders."""
+    own = [c for c in everything if not c.features["only literature"]]
+    drugs = [c for c in own if c.semantic == "drug"]
+    disorders = [c for c in own if c.semantic == "disorder"]
+    for disorder in disorders:
+        disorder.features["by nature"] = float(by_nature(disorder.key))
+    for drug in drugs:
+        told = [c for c in disorders if known(drug.key, c.key)]
+        drug.features["known effect told"] = float(bool(told))
+        drug.features["other effects known"] = float(not told and bool(effects(drug.key)))
+        for disorder in told:
+            disorder.features["known effect"] = 1.0
+            sp = specific(disorder.key)
+            disorder.features["specific effect"] = max(sp, disorder.features.get("specific effect", 0.0))
+            drug.features["specific effect told"] = max(sp, drug.features.get("specific effect told", 0.0))
 
 
 def _weigh_contexts(document: Document, sentences: Sequence[Sentence], everything: Sequence[Candidate]) -> None:
@@ -267,6 +292,9 @@ def _compare(everything: Sequence[Candidate]) -> None:
 def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> None:
     """Features that tell how likely the concepts are that a concept is tied to, by a first look at each."""
     likely = {(c.semantic, c.key): value for c, value in zip(everything, scores, strict=True)}
+    drugs = [c for c in everything if c.semantic == "drug" and not c.features["only literature"]]
+    disorders = [c for c in everything if c.semantic == "disorder" and not c.features["only literature"]]
+    ties = [(drug, disorder) for drug in drugs for disorder in disorders if known(drug.key, disorder.key)]
     ranked = {
         semantic: [*sorted((value for (kind, _), value in likely.items() if kind == semantic), reverse=True), 0.0, 0.0]
         for semantic in _SEMANTICS
@@ -283,6 +311,11 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
         best, second = ranked[c.semantic][:2]
         c.features["best rival"] = second if value == best else best
         c.features["best partner"] = ranked["disorder" if c.semantic == "drug" else "drug"][0]
+        c.features["likely partner by known effects"] = 0.0
+    for drug, disorder in ties:
+        for one, other in ((drug, disorder), (disorder, drug)):
+            value = max(one.features["likely partner by known effects"], likely[other.semantic, other.key])
+            one.features["likely partner by known effects"] = value
 
 
 def score(model: str, features: dict[str, float]) -> float:
@@ -326,7 +359,7 @@ def _capped(values: Iterable[object], most: int = 2) -> float:
 
 
 def _most(count: int, most: int = 2) -> float:
-    return float(min(most, count))
+    return float(count if count < most else most)
 
 
 def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[int], size: int) -> dict[str, float]:
@@ -365,14 +398,14 @@ def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[
 
 def _near(sentences: Mapping[int, Sentence], mentions: Iterable[Found], *kinds: str, reach: int = 60) -> float:
     """How many mentions have a cue of a kind close before or after them."""
-    families = {kind.partition(":")[0] for kind in kinds}
-    return _capped(
-        any(
-            cue.kind in kinds and -reach <= m.start - cue.end and cue.start - m.end <= reach
-            for cue in sentences[m.sentence].cued(*families)
-        )
-        for m in mentions
-    )
+    families = {FAMILY[kind] for kind in kinds}
+    count = 0
+    for m in mentions:
+        for cue in sentences[m.sentence].cued(*families):
+            if cue.kind in kinds and -reach <= m.start - cue.end and cue.start - m.end <= reach:
+                count += 1
+                break
+    return _most(count)
 
 
 class _Turns:
@@ -381,6 +414,9 @@ class _Turns:
     def __init__(self, story: Sequence[Event]) -> None:
         self._turns = [event for event in story if event.kind in _TURNS]
         self._reached = list(accumulate((event.start for event in self._turns), max))
+        to_drugs = sorted((event.start, place) for place, event in enumerate(story) if event.kind in _DRUG_TURNS)
+        self._drug_starts = [start for start, _ in to_drugs]
+        self._last_of_drugs = [story[place].kind for place in accumulate((place for _, place in to_drugs), max)]
 
     def bring_relief(self, start: Event) -> bool:
         """Is the next thing that the story tells after the drug was given an improvement?"""
@@ -389,6 +425,11 @@ class _Turns:
             return False
         turn = self._turns[at]
         return turn.kind in ("improve", "resolve") and turn.sentence <= start.sentence + 1
+
+    def before(self, event: Event) -> str | None:
+        """The last thing that happened to a drug, of what the text tells before an event."""
+        told = bisect_left(self._drug_starts, event.start)
+        return self._last_of_drugs[told - 1] if told else None
 
 
 def _drug_features(
@@ -455,16 +496,10 @@ def aggravated(sentence: Sentence, mention: Found) -> bool:
     ) and mention.assertion not in ("negated", "family")
 
 
-def _turn_before(story: Sequence[Event], event: Event) -> str | None:
-    """The last thing that happened to a drug before an event."""
-    turns = ("start", "ongoing", "stop", "reduce", "switch")
-    return next((e.kind for e in reversed(story) if e.kind in turns and e.start < event.start), None)
-
-
 def _disorder_features(
     candidate: Candidate,
     happened: Sequence[Event],
-    story: Sequence[Event],
+    turns: _Turns,
     sentences: Mapping[int, Sentence],
     first_drug: int,
 ) -> dict[str, float]:
@@ -478,7 +513,7 @@ def _disorder_features(
     features |= {
         "aggravated": _capped(aggravated(sentences[m.sentence], m) for m in own),
         "relieved": _capped(
-            e.kind in ("improve", "resolve") and _turn_before(story, e) in ("start", "ongoing") for e in happened
+            e.kind in ("improve", "resolve") and turns.before(e) in ("start", "ongoing") for e in happened
         ),
         "before first drug": float(any(sentences[m.sentence].zone == "case" and m.start < first_drug for m in own)),
         "history cue": _near(sentences, own, "historical:forward", "historical:backward", reach=25),

@@ -30,6 +30,8 @@ def run(
     max_quarantine_rate: float,
     data_docs: bool,
     fresh: bool,
+    corrections: Path | None,
+    uncorrected: bool,
     progress: Progress,
     log: str = "text",
     verbose: bool = False,
@@ -39,10 +41,19 @@ def run(
     Raises UsageError where the folder is not ours, RunFailed when nothing was published.
     """
     output = Output(
-        folder=str(out), fhir=Fhir(fhir), max_quarantine_rate=max_quarantine_rate, data_docs=data_docs, fresh=fresh
+        folder=str(out),
+        fhir=Fhir(fhir),
+        max_quarantine_rate=max_quarantine_rate,
+        data_docs=data_docs,
+        previews=False,  # nobody would see them
+        fresh=fresh,
     )
     defs = build_defs(
-        inputs=Inputs(paths=[str(path) for path in inputs]),
+        inputs=Inputs(
+            paths=[str(path) for path in inputs],
+            corrections=str(corrections) if corrections else "",
+            uncorrected=uncorrected,
+        ),
         output=output,
         engine=Engine(
             name=EngineName(engine),

@@ -11,6 +11,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from pipeline import engines
+from pipeline.corrections import locate
 from pipeline.engines import choice
 from pipeline.errors import RunFailed, UsageError
 from pipeline.orchestration import record
@@ -40,6 +41,10 @@ class Inputs(dg.ConfigurableResource["Inputs"]):
     """What to read: files, archives and folders."""
 
     paths: list[str] = Field(default=["seeds"], description="Files, archives or folders of reports.")
+    corrections: str = Field(
+        default="", description="File of corrections; empty: DIR.corrections.jsonl beside the dataset, if it is there."
+    )
+    uncorrected: bool = Field(default=False, description="Apply no corrections, and drop those of the dataset.")
 
     def files(self) -> list[Path]:
         """The inputs as paths; raises UsageError for one that is not there."""
@@ -47,6 +52,12 @@ class Inputs(dg.ConfigurableResource["Inputs"]):
             if not Path(path).exists():
                 raise UsageError(f"{path} does not exist; INPUT must be files, archives or folders of reports.")
         return [Path(path) for path in self.paths]
+
+    def corrected(self, dataset: Path) -> Path | None:
+        """The file of corrections for a dataset; raises UsageError where it is missing, or lies where it must not."""
+        if self.uncorrected:
+            return None
+        return locate(Path(self.corrections) if self.corrections else None, dataset, self.files())
 
 
 class Output(dg.ConfigurableResource["Output"]):
@@ -61,6 +72,10 @@ class Output(dg.ConfigurableResource["Output"]):
     data_docs: bool = Field(
         default=True,
         description="Write Great Expectations' pages on the first shard to validation/docs (some seconds).",
+    )
+    previews: bool = Field(
+        default=True,
+        description="Show rows and charts in Dagster, whose database then holds names of drugs and reactions.",
     )
     fresh: bool = Field(default=False, description="Make everything anew, whatever the dataset in the folder holds.")
 

@@ -109,10 +109,10 @@ def test_each_case_gives_its_resources_in_the_versions_asked_for() -> None:
 
 
 def test_a_case_that_cannot_be_mapped_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(case: Case, report: Report, version: str) -> list[dict[str, object]]:
+    def build(case: Case, report: Report, versions: object) -> dict[str, object]:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr("pipeline.fhir.build", build)
+    monkeypatch.setattr("pipeline.fhir.build_each", build)
     case = Case(case_id="a-1", report_id="a")
     (batch,) = batches.batches([(records.encode(report("a")), records.encode(case))], batches.CASES)
     (row,) = batches.resources_batch(batch, ("R4",)).to_pylist()

@@ -23,6 +23,7 @@ from annotated_types import Ge, GroupedMetadata, Le, MaxLen, MinLen
 from msgspec import UNSET, Meta
 from msgspec.structs import astuple
 
+from pipeline import garbage
 from pipeline.paths import RESOURCE_TYPES, FhirVersion
 from pipeline.validation.rules import (
     ID,
@@ -74,7 +75,9 @@ def sound(line: bytes, version: FhirVersion) -> bool:
 @cache
 def _decoder(version: FhirVersion) -> msgspec.json.Decoder[Any]:
     compiler = _Compiler(version)
-    return msgspec.json.Decoder(Union[tuple(compiler.resource(kind) for kind in RESOURCE_TYPES)])  # noqa: UP007
+    decoder = msgspec.json.Decoder(Union[tuple(compiler.resource(kind) for kind in RESOURCE_TYPES)])  # noqa: UP007
+    garbage.loaded()
+    return decoder
 
 
 class _Compiler:

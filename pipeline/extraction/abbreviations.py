@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pipeline.records import Span
 
-_BRACKET = re.compile(r"[(\[]\s*([^()\[\];,:]{2,80}?)\s*[)\];,:]")
+_BRACKET = re.compile(r"[(\[]\s*+([^()\[\];,:]{2,80}?)\s*[)\];,:]")
 _SHORT = re.compile(r"(?=[^\s]*[A-Z0-9])[A-Za-z0-9][A-Za-z0-9/.+-]{1,9}s?")
 _MAX_WORDS_BEFORE = 12
 

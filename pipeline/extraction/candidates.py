@@ -17,6 +17,7 @@ from operator import mul
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import contexts, drug_groups
 from pipeline.extraction.course import Event
+from pipeline.extraction.cues import FAMILY
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
 from pipeline.extraction.known_effects import by_nature, effects, known, specific
 from pipeline.extraction.relations import Link, LinkKind, links
@@ -51,6 +52,7 @@ _PARTNERS = {kind: f"likely partner by {kind}" for kind in ("stated", "induced",
 _SEMANTICS: tuple[Semantic, ...] = ("drug", "disorder")
 _CLOSE = 40  # code points between a drug and the words that clear it
 _TURNS = frozenset({"improve", "resolve", "stop", "reduce", "onset", "persist", "worsen", "recur", "fatal", "restart"})
+_DRUG_TURNS = frozenset({"start", "ongoing", "stop", "reduce", "switch"})
 _OWN_ZONES = frozenset({"case", "summary"})
 
 
@@ -111,7 +113,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
         if candidate.semantic == "drug":
             features |= _drug_features(candidate, by_key[candidate.key], turns, by_index, first_onset)
         else:
-            features |= _disorder_features(candidate, by_key[candidate.key], story, by_index, first_drug)
+            features |= _disorder_features(candidate, by_key[candidate.key], turns, by_index, first_drug)
         candidate.features = features | about
         if candidate.semantic == "drug" and _cleared(candidate.mentions, by_index):
             candidate.features["cleared"] = 1.0
@@ -357,7 +359,7 @@ def _capped(values: Iterable[object], most: int = 2) -> float:
 
 
 def _most(count: int, most: int = 2) -> float:
-    return float(min(most, count))
+    return float(count if count < most else most)
 
 
 def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[int], size: int) -> dict[str, float]:
@@ -396,14 +398,14 @@ def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[
 
 def _near(sentences: Mapping[int, Sentence], mentions: Iterable[Found], *kinds: str, reach: int = 60) -> float:
     """How many mentions have a cue of a kind close before or after them."""
-    families = {kind.partition(":")[0] for kind in kinds}
-    return _capped(
-        any(
-            cue.kind in kinds and -reach <= m.start - cue.end and cue.start - m.end <= reach
-            for cue in sentences[m.sentence].cued(*families)
-        )
-        for m in mentions
-    )
+    families = {FAMILY[kind] for kind in kinds}
+    count = 0
+    for m in mentions:
+        for cue in sentences[m.sentence].cued(*families):
+            if cue.kind in kinds and -reach <= m.start - cue.end and cue.start - m.end <= reach:
+                count += 1
+                break
+    return _most(count)
 
 
 class _Turns:
@@ -412,6 +414,9 @@ class _Turns:
     def __init__(self, story: Sequence[Event]) -> None:
         self._turns = [event for event in story if event.kind in _TURNS]
         self._reached = list(accumulate((event.start for event in self._turns), max))
+        to_drugs = sorted((event.start, place) for place, event in enumerate(story) if event.kind in _DRUG_TURNS)
+        self._drug_starts = [start for start, _ in to_drugs]
+        self._last_of_drugs = [story[place].kind for place in accumulate((place for _, place in to_drugs), max)]
 
     def bring_relief(self, start: Event) -> bool:
         """Is the next thing that the story tells after the drug was given an improvement?"""
@@ -420,6 +425,11 @@ class _Turns:
             return False
         turn = self._turns[at]
         return turn.kind in ("improve", "resolve") and turn.sentence <= start.sentence + 1
+
+    def before(self, event: Event) -> str | None:
+        """The last thing that happened to a drug, of what the text tells before an event."""
+        told = bisect_left(self._drug_starts, event.start)
+        return self._last_of_drugs[told - 1] if told else None
 
 
 def _drug_features(
@@ -486,16 +496,10 @@ def aggravated(sentence: Sentence, mention: Found) -> bool:
     ) and mention.assertion not in ("negated", "family")
 
 
-def _turn_before(story: Sequence[Event], event: Event) -> str | None:
-    """The last thing that happened to a drug before an event."""
-    turns = ("start", "ongoing", "stop", "reduce", "switch")
-    return next((e.kind for e in reversed(story) if e.kind in turns and e.start < event.start), None)
-
-
 def _disorder_features(
     candidate: Candidate,
     happened: Sequence[Event],
-    story: Sequence[Event],
+    turns: _Turns,
     sentences: Mapping[int, Sentence],
     first_drug: int,
 ) -> dict[str, float]:
@@ -509,7 +513,7 @@ def _disorder_features(
     features |= {
         "aggravated": _capped(aggravated(sentences[m.sentence], m) for m in own),
         "relieved": _capped(
-            e.kind in ("improve", "resolve") and _turn_before(story, e) in ("start", "ongoing") for e in happened
+            e.kind in ("improve", "resolve") and turns.before(e) in ("start", "ongoing") for e in happened
         ),
         "before first drug": float(any(sentences[m.sentence].zone == "case" and m.start < first_drug for m in own)),
         "history cue": _near(sentences, own, "historical:forward", "historical:backward", reach=25),

@@ -4,6 +4,7 @@ Belongs here: choosing suspects and reactions, uniting names of one thing, and f
 Does not belong here: reading the text (``document``), weighing concepts (``candidates``), ordering events (``course``).
 """
 
+import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -93,9 +94,10 @@ def _case(document: Document, number: int, person: Person) -> Case:
 def _unite(concepts: list[Candidate]) -> list[Group]:
     """Groups of concepts of which one name contains the other's words ("cholestatic hepatitis"); by score."""
     groups: list[Group] = []
+    contents = {c.key: _content(c.key) for c in concepts}
     for concept in sorted(concepts, key=lambda c: (-c.score, c.mentions[0].start)):
-        words = _content(concept.key)
-        home = next((g for g in groups if any(_same(words, _content(m.key)) for m in g.members)), None)
+        words = contents[concept.key]
+        home = next((g for g in groups for m in g.members if _same(words, contents[m.key])), None)
         home = home or _class_member(concept, concepts, groups)
         if home is None:
             groups.append(Group([concept], concept.score))
@@ -138,7 +140,7 @@ def _same(left: frozenset[str], right: frozenset[str]) -> bool:
 def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) -> tuple[list[Group], list[Group]]:
     """Reactions and suspects; none unless the best of both are likely together."""
     best_reaction = max((g.score for g in disorders), default=0.0)
-    best_drug = max((g.score for g in drugs), default=0.0)
+    best_drug = 1.0 - math.prod(1.0 - g.score for g in _listed(drugs))
     cleared = any(m.features.get("cleared") for g in drugs for m in g.members)
     if best_drug * best_reaction < LEAST["both, one cleared" if cleared else "both"] or (
         best_reaction < LEAST["certain"] and _denied(disorders)
@@ -152,7 +154,8 @@ def _denied(disorders: Sequence[Group]) -> bool:
     """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
     return any(m.features["report: no adverse"] for m in members) and not any(
-        m.features["induced link"] or m.features["cause link"] or m.features["stated link"] or m.features["report: adverse words"] for m in members
+        any(m.features[name] for name in ("induced link", "cause link", "stated link", "report: adverse words"))
+        for m in members
     )
 
 
@@ -245,15 +248,31 @@ def _explained(sign: Group, diagnosis: Group) -> bool:
     return any(s.key in explains(d.key) for d in diagnosis.members for s in sign.members)
 
 
+def _listed(drugs: list[Group]) -> list[Group]:
+    """The likeliest drug and those of its list, followed from drug to drug: "A, B and C" ties C to A."""
+    listed: set[str] = set()
+    new = {key for g in drugs[:1] for key in g.keys}
+    while new - listed:
+        listed |= new
+        new = {mate for g in drugs if g.keys & new for m in g.members for mate in m.mates}
+    return [g for g in drugs if g.keys & listed]
+
+
 def _suspects(drugs: list[Group]) -> list[Group]:
-    """The likeliest drug, others that are likely beside it, and those less likely that stand in a list with it."""
-    mates = {mate for g in drugs[:1] for m in g.members for mate in m.mates}
+    """The likeliest drug, others that are likely beside it, and those of its list that are about as likely."""
+    listed = {key for g in _listed(drugs) for key in g.keys}
+    odds = [_log_odds(g.score) for g in drugs]
     return [
-        g for g in drugs
+        g for g, own in zip(drugs, odds, strict=True)
         if g is drugs[0]
         or g.score >= LEAST["suspect beside another"]
-        or (g.score >= LEAST["list mate"] and g.keys & mates)
+        or (g.keys & listed and odds[0] - own <= LEAST["list mate behind"])
     ]  # fmt: skip
+
+
+def _log_odds(probability: float) -> float:
+    bounded = min(max(probability, 1e-9), 1 - 1e-9)
+    return math.log(bounded / (1 - bounded))
 
 
 # --- filling the record -------------------------------------------------------------------------------------------

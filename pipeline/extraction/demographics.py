@@ -24,7 +24,8 @@ Kind = Literal["age", "sex", "ethnicity", "population"]
 
 # What makes a colour or a nation an ethnicity: the person or descent it is of ("white" also goes with matter, cells).
 _OF_A_PERSON = re.compile(
-    r"(?:[\s,-]+(?!(?:in|of|on|with|and|from|by|for|to|the|an?|at|blood|matter|cells?|who|was|were|is)\b)[\w'-]+){0,3}?[\s,-]+"
+    r"(?:[\s,-]++(?!(?:in|of|on|with|and|from|by|for|to|the|an?|at|blood|matter|cells?|who|was|were|is)\b)"
+    r"[\w'][\w'-]{0,30}){0,3}?[\s,-]++"
     r"(?:m[ae]n|wom[ae]n|males?|females?|boys?|girls?|patients?|child(?:ren)?|infants?|neonates?|newborns?|bab(?:y|ies)|"
     r"toddlers?|lad(?:y|ies)|gentlem[ae]n|adults?|adolescents?|teenagers?|subjects?|individuals?|persons?|people|"
     r"volunteers?|mothers?|fathers?|primigravida|primipara|multipara|origins?|descents?|ancestry|ethnicity|race|"
@@ -137,7 +138,11 @@ class _Age(NamedTuple):
 
 def find(text: str) -> list[Demographic]:
     """All mentions of age, sex, ethnicity and population, in order of place."""
-    low = folded(text)
+    return list(_found(folded(text)))
+
+
+@lru_cache(maxsize=2)
+def _found(low: str) -> tuple[Demographic, ...]:
     ages = [Demographic("age", a.start, a.end, a.value, a.unit) for a in _ages(low)]
     found = list(ages)
     starts = [age.start for age in ages]
@@ -151,7 +156,7 @@ def find(text: str) -> list[Demographic]:
         elif kind == "ethnicity" and _OF_A_PERSON.match(low, cue.end):
             found.append(Demographic("ethnicity", cue.start, cue.end, low[cue.start : cue.end]))
     found += [Demographic("population", *m.span("n"), number(m["n"])) for m in _NEAR_PEOPLE.matches(_POPULATION, low)]
-    return sorted(found, key=lambda d: (d.start, d.end))
+    return tuple(sorted(found, key=lambda d: (d.start, d.end)))
 
 
 def patients(text: str, spans: Sequence[Span] | None = None) -> list[Candidate]:

@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:\d+[^\W\d_]*)*|'s\b|\S")
 # A sentence terminator with closing quotes or brackets, and a citation printed right after it (".[3,4]" or ".12"); the
 # space behind it may have been lost ("… resolved.Our second patient").
 _TERMINATOR = re.compile(
-    r"[.!?]+[\"'”’)\]]*(?P<citation>\[\d[\d,–\- ]{0,30}\]|\d{1,3}(?:[,–-]\d{1,3}){0,6})?"
+    r"(?<![.!?])[.!?]+[\"'”’)\]]*(?P<citation>\[\d[\d,–\- ]{0,30}\]|\d{1,3}(?:[,–-]\d{1,3}){0,6})?"
     r"(?=\s|$|(?<=[a-z]{3}[.])[A-Z][a-z]*\s)"
 )
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘/]+$")

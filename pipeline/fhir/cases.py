@@ -46,4 +46,9 @@ def _build(scope: common.Scope) -> list[Resource]:
         for i, (reaction, condition) in enumerate(zip(case.reactions, conditions, strict=True), 1)
     ]
     made = [scope.once("patient", lambda _: common.patient(scope)), *conditions, *history, *statements, *events]
-    return [scope.once("document", lambda _: common.document(scope)), *made, common.provenance(scope, made)]
+    return [
+        scope.once("document", lambda _: common.document(scope)),
+        *made,
+        common.provenance(scope, made),
+        *common.verifications(scope, made),
+    ]

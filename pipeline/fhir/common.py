@@ -15,7 +15,7 @@ import pipeline
 from pipeline.fhir import elements as e
 from pipeline.fhir.codes import Codes, codes, units
 from pipeline.fhir.settings import Options, Resource, Version
-from pipeline.records import Assessment, Case, Concept, Drug, Exposure, Reaction, Report, Span
+from pipeline.records import Assessment, Case, Concept, CorrectionResult, Drug, Exposure, Reaction, Report, Span
 
 AGE_AT_ONSET = "http://hl7.org/fhir/us/icsr-ae-reporting/StructureDefinition/icsr-ext-ageattimeofonset"
 _RELATIVE_DATE = "relative-date"
@@ -241,6 +241,69 @@ def provenance(scope: Scope, targets: list[Resource]) -> Resource:
     ]
     result["entity"] = [{"role": "source", "what": scope.source.copy()}]
     return result
+
+
+def verifications(scope: Scope, targets: Sequence[Resource]) -> list[Resource]:
+    """One Provenance for each correction that was applied: who verified which resources, when, and why.
+
+    The time is the one that the person's entry bears, so that it is the same on every run.
+    """
+    return [_verification(scope, one, targets) for one in scope.case.corrections if one.status == "applied"]
+
+
+def _verification(scope: Scope, one: CorrectionResult, targets: Sequence[Resource]) -> Resource:
+    result = scope.start("Provenance", f"correction-{digest(one.correction)}")
+    by, why = e.text(one.by) or "unknown", e.text(one.why)
+    what = f"{one.operation} {(one.fact or 'a fact that is gone').replace('_', ' ')}"
+    rows = [("Verified by", by), ("Correction", what), ("Why", why), ("Case", scope.case.case_id)]
+    result["text"] = e.narrative("Verification", rows)
+    result["target"] = [e.reference(target) for target in _about(scope, one.fact, targets)]
+    result["recorded"] = one.at
+    if why and scope.version == "R4":
+        result["reason"] = [{"text": why}]
+    elif why:
+        result["authorization"] = [{"concept": {"text": why}}]
+    activity = "verify" if one.operation == "accept" else "correct"
+    result["activity"] = {"coding": scope.codes.codings("activity", activity)}
+    result["agent"] = [
+        {
+            "type": {"coding": scope.codes.codings("agent_type", "verifier")},
+            "who": {
+                "type": "Practitioner",
+                "identifier": {"system": f"{scope.options.base}/reviewer", "value": by},
+                "display": by,
+            },
+        }
+    ]
+    result["entity"] = [{"role": "source", "what": scope.source.copy()}]
+    return result
+
+
+def _about(scope: Scope, fact: str | None, targets: Sequence[Resource]) -> list[Resource]:
+    """The resources that state a fact, given its pointer; for one that is gone the patient, of whom it was denied.
+
+    What no resource of its own states is with all adverse events: age and investigations of a case with reactions.
+    """
+    parts = []
+    match (fact or "").split("/"):
+        case ["drugs", n, "exposures", place, *_]:
+            parts = [f"drug-{int(n) + 1}-exposure-{int(place) + 1}"]
+        case ["drugs", n, *_]:
+            drug = f"drug-{int(n) + 1}-exposure-"
+            parts = [f"{drug}{i}" for i in range(1, max(len(scope.case.drugs[int(n)].exposures), 1) + 1)]
+        case ["reactions", n, *_]:
+            parts = [f"reaction-{int(n) + 1}", f"reaction-{int(n) + 1}-condition"]
+        case ["assessments", n, *_]:
+            linked = scope.case.assessments[int(n)].reaction
+            parts = [f"reaction-{i}" for i, one in enumerate(scope.case.reactions, 1) if one.id == linked]
+        case ["patient", "history", n, *_]:
+            parts = [f"history-{int(n) + 1}"]
+        case ["patient", "age"] | ["tests", *_]:
+            parts = [f"reaction-{i}" for i in range(1, len(scope.case.reactions) + 1)]
+    ids = {f"{scope.key}-{part}" for part in parts}
+    return [target for target in targets if target["id"] in ids] or [
+        t for t in targets if t["resourceType"] == "Patient"
+    ]
 
 
 # --- Conditions -----------------------------------------------------------------------------------------------------

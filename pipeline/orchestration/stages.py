@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from pipeline import batches, fhir, records, sources, storage
+from pipeline import batches, corrections, fhir, records, sources, storage
 from pipeline.engines import Engine, Task
-from pipeline.errors import RunFailed
+from pipeline.errors import RunFailed, UsageError
 from pipeline.orchestration import record
 from pipeline.paths import FHIR_VERSIONS, FhirVersion
 from pipeline.records import Extraction, Refused
@@ -41,27 +41,58 @@ Frames = Callable[[Staging, int], "dict[str, pd.DataFrame]"]
 
 
 def read(
-    staging: Staging, inputs: Sequence[Path], options: Mapping[str, Any], tick: Tick, *, fresh: bool = False
+    staging: Staging,
+    inputs: Sequence[Path],
+    options: Mapping[str, Any],
+    tick: Tick,
+    *,
+    fresh: bool = False,
+    corrected: Path | None = None,
+    uncorrected: bool = False,
 ) -> Plan:
     """Stage the reports of ``inputs`` and plan the run; input that has not changed at all is not read.
+
+    ``corrected`` is the file of corrections, if there is one.  Raises UsageError where an entry of it is wrong, and
+    where there is none although the dataset in place was corrected, unless ``uncorrected`` wants that.
 
     Raises RunFailed when a folder holds no file, or when an input or a file of one is no longer there in the end: what
     is missing then has not been removed on purpose (an unmounted share).
     """
-    digest = sources.digest(inputs)
+    if corrected is None and not uncorrected and (lost := _corrections_held(staging)):
+        raise UsageError(
+            f"{staging.paths.root} holds {lost} corrections, and no file of them is given: give it with --corrections, "
+            f"or put it back as {staging.paths.corrections}; --no-corrections makes the dataset without them."
+        )
+    digest = record.digest(inputs, corrected)
+    entries = corrections.read(corrected) if corrected else []
     held = {path: _files(path) for path in inputs}
     for path, number in held.items():
         if not number:
             raise RunFailed(f"{path} holds no file: is it mounted? If it is meant to be empty, leave it out.")
     if not fresh and current(staging.paths, options, digest):
         return staging.keep(options, digest)
-    plan = staging.spool(counted(sources.read(inputs), tick), options=options, inputs=digest, fresh=fresh)
+    plan = staging.spool(
+        counted(sources.read(inputs), tick),
+        options=options,
+        inputs=digest,
+        fresh=fresh,
+        corrections=corrections.active(entries),
+    )
     for path, number in held.items():
         if not path.exists():
             raise RunFailed(f"{path} vanished while it was being read; the dataset is as it was. Run again.")
         if (gone := number - _files(path)) > 0:
             raise RunFailed(f"{gone} files of {path} vanished while it was read; the dataset is as it was. Run again.")
     return plan
+
+
+def _corrections_held(staging: Staging) -> int:
+    """How many corrections the dataset in place tells of."""
+    try:
+        counts = Dataset.open(staging.paths.root).manifest["counts"]
+    except UsageError:
+        return 0
+    return int(counts.get("corrections", 0))
 
 
 def _files(path: Path) -> int:
@@ -93,8 +124,10 @@ def extract(staging: Staging, engine: Engine, tick: Tick) -> dict[str, int]:
         total -= len(kept)
         extractions: list[Extraction] = []
         refused: list[Refused] = []
-        rows = ((records.encode(r),) for r in staging.reports(shard) if r.report_id not in kept)
-        for row in _run(engine, batches.extract_task(), batches.batches(rows, batches.REPORTS)):
+        corrected = staging.corrections(shard)
+        reports = (report for report in staging.reports(shard) if report.report_id not in kept)
+        rows = ((records.encode(r), corrections.encode(corrected.get(r.report_id, []))) for r in reports)
+        for row in _run(engine, batches.extract_task(), batches.batches(rows, batches.CORRECTED)):
             if row["refused"] is None:
                 extractions.append(records.decode_extraction(row["extraction"]))
             else:

@@ -74,7 +74,7 @@ def files(inputs: list[Path]) -> Iterator[Path | Refused]:
                     key=lambda entry: entry.name,
                 )
             except OSError as error:
-                yield refused(_unreadable(error), Source(path=str(path), format="folder"))
+                yield refused(_unreadable(error), Source(path=_shown(path), format="folder"))
                 continue
             # A link to a folder may lead back up: links are followed to files only.
             yield from files([entry for entry in entries if not (entry.is_symlink() and entry.is_dir())])
@@ -91,11 +91,11 @@ def documents(path: Path) -> Iterator[Document | Refused]:
         if not stat.S_ISREG(path.stat().st_mode):
             raise BadInput("Expected a regular file; this is a device, pipe or socket.", reason="unreadable")
         with path.open("rb") as file:
-            yield from _open(_Opened(str(path), None, file, path), depth=0)
+            yield from _open(_Opened(_shown(path), None, file, path), depth=0)
     except BadInput as error:
-        yield refused(error, Source(path=str(path), format="unknown"))
+        yield refused(error, Source(path=_shown(path), format="unknown"))
     except _BROKEN as error:
-        yield refused(_unreadable(error), Source(path=str(path), format="unknown"))
+        yield refused(_unreadable(error), Source(path=_shown(path), format="unknown"))
 
 
 @dataclass
@@ -361,7 +361,7 @@ def _zip(opened: _Opened, stream: Readable) -> Iterator[Document | Refused]:
             if any(info.filename == "[Content_Types].xml" for info in infos):
                 raise BadInput("An Office document; save it as plain text (UTF-8).", reason="unsupported-format")
             for info in sorted(infos, key=lambda info: info.filename):
-                if info.is_dir() or _left_out(info.filename):
+                if info.filename.endswith("/") or _left_out(info.filename):  # ``is_dir`` wants a name of some length
                     continue
                 name = _member(opened, info.filename)
                 try:
@@ -385,7 +385,12 @@ def _zip(opened: _Opened, stream: Readable) -> Iterator[Document | Refused]:
 
 
 def _member(opened: _Opened, name: str) -> str:
-    return f"{opened.member}/{name}" if opened.member else name
+    return _shown(f"{opened.member}/{name}" if opened.member else name)
+
+
+def _shown(name: str | Path) -> str:
+    """A name that can be written: bytes of it that are not UTF-8, which Python keeps as half surrogates, spelt out."""
+    return str(name).encode("utf-8", "backslashreplace").decode()
 
 
 def _left_out(name: str) -> bool:

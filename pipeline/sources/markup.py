@@ -24,8 +24,12 @@ RECORDS = ("article", "PubmedArticle", "PubmedBookArticle")
 _END = re.compile(rb"</(?:[\w.-]+:)?(?:article|PubmedArticle|PubmedBookArticle)\s*>")
 _OPEN = re.compile(rb"<[A-Za-z_]")
 _START = re.compile(rb"<(?:[\w.-]+:)?(?:article|PubmedArticle|PubmedBookArticle)(?=[\s>])")
+_LITERAL = rb"(?:\"[^\"<>]*\"|'[^'<>]*')"
+_ENTITY = re.compile(  # but for those that name a file which is no XML, a picture
+    rb"<!ENTITY(?!\s++[\w.:-]++\s++(?:SYSTEM|PUBLIC\s++" + _LITERAL + rb")\s++" + _LITERAL + rb"\s++NDATA\s)"
+)
 _MATHML = "{http://www.w3.org/1998/Math/MathML}"
-_ENCODING = re.compile(r"^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+_ENCODING = re.compile(r"^(\s*<\?xml[^>]{0,200}?)\s{1,200}encoding\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 _HIDDEN = {"graphic", "media", "inline-graphic", "tex-math", "alt-text", "long-desc", "object-id", "ref-list", "label"}
 
 CITATION = "\ue000"
@@ -164,14 +168,23 @@ def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _refuse_entities(piece: bytes) -> None:
-    start = piece.find(b"<!DOCTYPE")
-    first = _START.search(piece)
-    stop = first.start() if first else len(piece)
-    if 0 <= start < stop and re.search(rb"<!ENTITY(?![^>]*\bNDATA\b)", piece[start:stop]):
+    if b"<!ENTITY" not in piece:
+        return
+    plain = _without(_without(piece, b"<!--", b"-->"), b"<?", b"?>")
+    start = plain.find(b"<!DOCTYPE")
+    first = _START.search(plain)
+    stop = first.start() if first else len(plain)
+    if 0 <= start < stop and _ENTITY.search(plain, start, stop):
         raise BadInput(
             "The document type declares entities, which are never expanded; remove the declarations.",
             reason="unsafe-xml",
         )
+
+
+def _without(piece: bytes, begin: bytes, end: bytes) -> bytes:
+    """``piece`` without what stands from ``begin`` to ``end``."""
+    first, *others = piece.split(begin)
+    return first + b"".join(other.partition(end)[2] for other in others)
 
 
 def _is_cut(error: etree.XMLSyntaxError) -> bool:
@@ -230,7 +243,7 @@ def tidy(text: str) -> str:
     """Take citation marks out, collapse white space, trim."""
     if CITATION in text:
         text = _CITED.sub("", text)
-        text = re.sub(r"\s+([.,;:](?:\s|$))", r"\1", text)
+        text = re.sub(r"(?<!\s)\s+([.,;:](?:\s|$))", r"\1", text)
     return " ".join(text.split())
 
 

@@ -26,7 +26,7 @@ _CLUTTER = 1000
 _NUMBERING = re.compile(
     r"^(?:#{1,6}\s*)?(?:(?:\d{1,2}(?:\.\d{1,2}){0,3}|[IVX]{1,5}|[A-Z])[.)]\s*|\d{1,2}(?:\.\d{1,2}){0,3}\s+)"
 )
-_COUNTER = re.compile(r"\s+(?:no\.?\s*|number\s+|#\s*)?(?:\d{1,2}|[ivx]{1,4}|[a-h]|one|two|three|four|five|six)$")
+_COUNTER = re.compile(r" (?:no\.? ?|number |# ?)?(?:\d{1,2}|[ivx]{1,4}|[a-h]|one|two|three|four|five|six)$")
 _ANY_SIGN = re.compile(r"[\n:–—]|  | - |Fig|FIG|Table|TABLE|[A-Z]{4}")
 _LINE = re.compile(r"[^\n]+")
 
@@ -104,7 +104,7 @@ def kind_of_title(title: str, *, exact: bool = False) -> SectionKind | None:
         for prefix, kind in prefixes:
             if name.startswith(prefix):
                 return kind
-        head = re.split(r"\s*[:–—]\s+", name, maxsplit=1)[0]
+        head = re.split(r" ?[:–—] ", name, maxsplit=1)[0]
         if head != name:
             return kind_of_title(head, exact=True)
     return None

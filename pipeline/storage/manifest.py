@@ -41,6 +41,7 @@ _SHAPELESS: Final = frozenset(
         "error_classes.py",
         "garbage.py",
         "progress.py",
+        "review",
     }
 )
 """Parts of the package that have no say in what a dataset holds; ``_data`` has versions of its own."""

@@ -131,7 +131,7 @@ class _Publication:
             return self.earlier.entry(shard)
         pairs = list(self.staging.pairs(shard))
         kept = [self._less_withheld(pair) for pair in pairs if pair[0].report_id not in self.withheld.reports]
-        built = tables.build(kept)
+        built = tables.build(kept, self.staging.corrections(shard))
         for name, table in built.items():
             path = self.next.table(name, shard)
             self._list(path, "table", write_table(path, table), shard)

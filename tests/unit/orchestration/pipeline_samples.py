@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from pipeline import batches
-from pipeline.engines.local import LocalEngine
+from pipeline.corrections import Correction
+from pipeline.engines.local import InlineEngine
 from pipeline.orchestration import record, stages
 from pipeline.paths import FHIR_VERSIONS, DatasetPaths, FhirVersion
 from pipeline.records import Case, Extraction, Mention, Report, Source, encode
@@ -29,14 +30,21 @@ def report(report_id: str, variant: str, place: int = 1) -> Report:
     return Report(report_id=report_id, text=f"{storage_samples.TEXT} {variant}", source=source)
 
 
-def run(root: Path, reports: Iterable[Report], *, fhir: str = "both", fresh: bool = False) -> dict[str, Any]:
+def run(
+    root: Path,
+    reports: Iterable[Report],
+    *,
+    fhir: str = "both",
+    fresh: bool = False,
+    corrections: Iterable[Correction] = (),
+) -> dict[str, Any]:
     """A run over ``reports``; returns its record."""
     paths = DatasetPaths(root)
     versions = tuple(version for version in FHIR_VERSIONS if fhir in ("both", version))
     paths.claim()
-    with exclusive(paths), LocalEngine(1) as engine:
+    with exclusive(paths), InlineEngine() as engine:
         staging = Staging(paths)
-        staging.spool(reports, options=record.options(fhir), fresh=fresh)
+        staging.spool(reports, options=record.options(fhir), fresh=fresh, corrections=corrections)
         stages.validate(staging, "reports", ("reports",), stages.report_frames)
         stages.extract(staging, engine, tick)
         stages.validate(staging, "cases", ("cases", "drugs"), stages.case_frames)

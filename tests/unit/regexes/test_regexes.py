@@ -1,0 +1,64 @@
+"""No regular expression of the package can be made slow: each takes time in proportion to the length of the text."""
+
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.regexes.pumping import worst
+
+ROOT = Path(__file__).resolve().parents[3]
+
+BOUNDED = {
+    "pipeline.extraction.course._THE": "60 characters before a cue",
+    "pipeline.extraction.segment._WORD_BEFORE": "40 characters before a full stop",
+    "pipeline.terminology.folding._CONTEXT": "patterns of spelling_variants.tsv",
+}
+"""Patterns that grow with the square of the length, and the length they are given at most."""
+
+BEGINNINGS = {"pipeline.sources._UNSUPPORTED"}
+"""Patterns of a table that are matched at the beginning of a file only."""
+
+
+@cache
+def patterns() -> list[dict[str, Any]]:
+    """What ``patterns`` prints; in a process of its own, because ``re`` has to be listened to from the start."""
+    command = [sys.executable, "-m", "tests.unit.regexes.patterns"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.slow
+def test_every_pattern_is_linear() -> None:
+    found = patterns()
+    assert len(found) > 200
+    assert BOUNDED.keys() <= {f"{entry['module']}.{entry['name']}" for entry in found}
+    slow = []
+    for entry in found:
+        name = f"{entry['module']}.{entry['name']}"
+        if name in BOUNDED:
+            continue
+        source = entry["pattern"].encode("latin-1") if entry["bytes"] else entry["pattern"]
+        if how := worst(re.compile(source, entry["flags"]), entry["anchored"] or name in BEGINNINGS):
+            slow.append(f"{name}, line {entry['line']}: {how}")
+    assert not slow, "\n".join(slow)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"(?:a+)+b", r"\s+$", r"\(.*?\)", r"x(?:[\s,]+|\s(?:was|is)\b)*\d", r"[\s,-]+(?:[\w-]+[\s,-]+)*man", r"<[^>]*>"],
+)
+def test_what_is_not_linear_is_told(pattern: str) -> None:
+    assert worst(re.compile(pattern), anchored=False)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"\s", r"a+b*", r"(?<!\s)\s+(?!\s)", r"\b\w{1,20}:", r"\((?:[^()]{0,40})\)", r"^\s*a"]
+)
+def test_what_is_linear_is_not(pattern: str) -> None:
+    assert worst(re.compile(pattern), anchored=False) is None

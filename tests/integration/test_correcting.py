@@ -126,6 +126,12 @@ def test_a_reviewer_corrects_undoes_runs_again_and_sees_the_result(first: Path, 
         assert fact(page, "reactions/0/outcome").get_attribute("data-value") == "recovering"
         expect(page.locator(".pending")).to_have_count(0)
         expect(page.locator(".corrections .status")).to_contain_text("All of them are in the dataset")
+        page.locator("#narrative mark[role=button]").first.focus()
+        page.keyboard.press("ArrowRight")
+        words = page.evaluate("document.activeElement.textContent")
+        page.get_by_role("button", name="Add a fact…").press("Enter")
+        expect(page.get_by_role("dialog")).to_contain_text(f"Stands in the text as: {words}")
+        page.keyboard.press("Escape")
         page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
         open_(page, "drugs/0/exposures/0")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

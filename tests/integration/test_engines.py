@@ -5,6 +5,7 @@
 
 import itertools
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,11 @@ from tests.unit.engines.killers import (
 )
 from tests.unit.storage.storage_samples import files
 
-pytestmark = [pytest.mark.engines, pytest.mark.filterwarnings("default")]  # theirs are not ours to mend
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.filterwarnings("default"),  # theirs are not ours to mend
+    pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java 17"),
+]
 
 ROOT = Path(__file__).parents[2]
 CLUSTERS = ("dask", "spark")

@@ -165,8 +165,8 @@ class _Compiler:
             _, item = _item(model.model_fields["reference"].annotation)
             narrowed = self._element(kind, Element("Reference", rule.targets), item.get_model_klass())
         else:
-            any_of = "[A-Za-z]+" if "Resource" in rule.targets else "|".join(rule.targets)
-            narrowed = Annotated[str, _whole(LOCAL.pattern.replace("[A-Za-z]{1,64}", any_of))]
+            any_of = f"(?:{'|'.join(rule.targets)})/{ID.pattern}"
+            narrowed = Annotated[str, _whole(LOCAL.pattern if "Resource" in rule.targets else any_of)]
         return self._struct((kind, *rule.targets), model, reference=narrowed)
 
 

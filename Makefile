@@ -16,7 +16,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-servers test-browser screenshot quick conformance fhir-server test-kills bench bench-load bench-extraction lint format types golden train dev dist constraints clean docs test-engines bench-engines bench-lengths bench-peers fuzz
+.PHONY: help run test test-servers test-browser screenshot quick conformance fhir-server test-kills bench bench-load bench-extraction bench-after lint format types golden train dev dist constraints clean docs test-engines bench-engines bench-lengths bench-peers fuzz
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
@@ -83,6 +83,9 @@ endif
 
 bench-extraction: $(STAMP)  ## how fast reports are read, on texts made of the seeds, or on TEXTS (JSON Lines)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.extraction $(TEXTS)
+
+bench-after: $(STAMP)  ## what a report costs after its extraction, stage by stage, on texts made of the seeds, or on TEXTS (JSON Lines)
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.after $(TEXTS) $(ARGS)
 
 bench-lengths: $(STAMP)  ## time against length, up to 5 MB of one text, one sentence, one token
 	$(BIN)/python -m benchmarks.lengths $(ARGS)

@@ -30,8 +30,8 @@ from pipeline.validation.suites import SuiteResult
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS_CHECKED = 100_000
-"""Rows of frames that are checked together, about; some 50 MB."""
+ROWS_CHECKED = 50_000
+"""Rows of frames that are checked together, about; a shard at least."""
 
 T = TypeVar("T")
 Tick = Callable[[int, int | None], None]

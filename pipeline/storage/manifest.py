@@ -39,6 +39,7 @@ _SHAPELESS: Final = frozenset(
         "definitions.py",
         "evaluation.py",
         "error_classes.py",
+        "garbage.py",
         "progress.py",
         "review",
     }

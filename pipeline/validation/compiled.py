@@ -23,6 +23,7 @@ from annotated_types import Ge, GroupedMetadata, Le, MaxLen, MinLen
 from msgspec import UNSET, Meta
 from msgspec.structs import astuple
 
+from pipeline import garbage
 from pipeline.paths import RESOURCE_TYPES, FhirVersion
 from pipeline.validation.rules import (
     ID,
@@ -74,7 +75,9 @@ def sound(line: bytes, version: FhirVersion) -> bool:
 @cache
 def _decoder(version: FhirVersion) -> msgspec.json.Decoder[Any]:
     compiler = _Compiler(version)
-    return msgspec.json.Decoder(Union[tuple(compiler.resource(kind) for kind in RESOURCE_TYPES)])  # noqa: UP007
+    decoder = msgspec.json.Decoder(Union[tuple(compiler.resource(kind) for kind in RESOURCE_TYPES)])  # noqa: UP007
+    garbage.loaded()
+    return decoder
 
 
 class _Compiler:
@@ -162,8 +165,8 @@ class _Compiler:
             _, item = _item(model.model_fields["reference"].annotation)
             narrowed = self._element(kind, Element("Reference", rule.targets), item.get_model_klass())
         else:
-            any_of = "[A-Za-z]+" if "Resource" in rule.targets else "|".join(rule.targets)
-            narrowed = Annotated[str, _whole(LOCAL.pattern.replace("[A-Za-z]{1,64}", any_of))]
+            any_of = f"(?:{'|'.join(rule.targets)})/{ID.pattern}"
+            narrowed = Annotated[str, _whole(LOCAL.pattern if "Resource" in rule.targets else any_of)]
         return self._struct((kind, *rule.targets), model, reference=narrowed)
 
 

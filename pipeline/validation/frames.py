@@ -74,15 +74,19 @@ def frames(
     result = {name: _frame(name, map(make, rows[name])) for name, make in shard.checks().items() if name in rows}
     if resources:
         built = [(version, case) for version, cases in resources.items() for case in cases]
-        result["resources"] = _frame("resources", _resource_rows(built))
-        result["references"] = _frame("references", _reference_rows(built))
+        result["resources"] = _framed("resources", _resource_rows(built))
+        result["references"] = _framed("references", _reference_rows(built))
     return result
 
 
 def _frame(name: str, rows: Iterable[Row]) -> pd.DataFrame:
+    return _framed(name, map(itemgetter(*COLUMNS[name]), rows))
+
+
+def _framed(name: str, cells: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
+    """The frame of rows that hold the cells of ``COLUMNS``, in their order."""
     columns = COLUMNS[name]
-    cells = list(zip(*map(itemgetter(*columns), rows), strict=True)) or [()] * len(columns)
-    return pd.DataFrame(dict(zip(columns, cells, strict=True)))
+    return pd.DataFrame(dict(zip(columns, list(zip(*cells, strict=True)) or [()] * len(columns), strict=True)))
 
 
 class _Shard:
@@ -237,7 +241,7 @@ def _sound(row: Row) -> bool:
     return (case.case_id, case.report_id) == (row["case_id"], row["report_id"])
 
 
-def _resource_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[Row]:
+def _resource_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[tuple[Any, ...]]:
     """One row per resource and case: a resource that cases share has to be the same in each."""
     first: dict[tuple[str, str, str], Checked] = {}
     contradicted = set()
@@ -249,34 +253,34 @@ def _resource_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[R
                 contradicted.add(key)
     for version, case in built:
         for resource in case.resources:
-            yield {
-                "version": version,
-                "report_id": case.report_id,
-                "case_id": case.case_id,
-                "type": resource.type or None,
-                "id": resource.id or None,
-                "problems": len(resource.problems),
-                "problem_messages": "; ".join(resource.problems),
-                "contradicted": (version, resource.type, resource.id) in contradicted,
-                "narrative": resource.narrative,
-            }
+            yield (
+                version,
+                case.report_id,
+                case.case_id,
+                resource.type or None,
+                resource.id or None,
+                len(resource.problems),
+                "; ".join(resource.problems),
+                (version, resource.type, resource.id) in contradicted,
+                resource.narrative,
+            )
 
 
-def _reference_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[Row]:
+def _reference_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[tuple[Any, ...]]:
     """One row per reference: it has to point into the bundle of its own case."""
     for version, case in built:
         there = {f"{resource.type}/{resource.id}" for resource in case.resources}
         for resource in case.resources:
             for path, target in resource.references:
                 target_type, _, target_id = target.rpartition("/")
-                yield {
-                    "version": version,
-                    "report_id": case.report_id,
-                    "case_id": case.case_id,
-                    "source_type": resource.type or None,
-                    "source_id": resource.id or None,
-                    "path": path,
-                    "target_type": target_type,
-                    "target_id": target_id,
-                    "resolved": target in there,
-                }
+                yield (
+                    version,
+                    case.report_id,
+                    case.case_id,
+                    resource.type or None,
+                    resource.id or None,
+                    path,
+                    target_type,
+                    target_id,
+                    target in there,
+                )

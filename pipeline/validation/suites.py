@@ -26,6 +26,7 @@ from typing import Any, Final, Literal
 import orjson
 import pandas as pd
 
+from pipeline import garbage
 from pipeline.data import EXPECTATIONS
 from pipeline.errors import RunFailed
 
@@ -310,6 +311,7 @@ def _context() -> Any:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    garbage.loaded()
     return context
 
 

@@ -154,7 +154,7 @@ def _denied(disorders: Sequence[Group]) -> bool:
     """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
     return any(m.features["report: no adverse"] for m in members) and not any(
-        any(m.features[name] for name in ("induced link", "cause link", "stated link", "report: adverse words"))
+        any(m.features[name] for name in ("induced link", "cause link", "report: adverse words"))
         for m in members
     )
 

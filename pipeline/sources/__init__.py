@@ -30,7 +30,7 @@ _UNSUPPORTED = (
     (re.compile(rb"\xd0\xcf\x11\xe0"), "an old Office document; save it as plain text"),
     (re.compile(rb"(?i)\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html)\b"), "an HTML page; save it as plain text"),
     (re.compile(rb"\s*\[\s*\{"), "a JSON array; write one object a line (jq -c '.[]')"),
-    (re.compile(rb"\s*\{\s*\n\s*\""), "JSON over several lines; write one object a line (jq -c)"),
+    (re.compile(rb"\s*\{[^\S\n]*+\n\s*+\""), "JSON over several lines; write one object a line (jq -c)"),
     (re.compile(rb"7z\xbc\xaf\x27\x1c|Rar!|\x28\xb5\x2f\xfd"), "an archive of a kind not read; pack it as tar or zip"),
 )  # fmt: skip
 _XML = re.compile(rb"\s*<(?:\?xml|!DOCTYPE|!--|[A-Za-z_][\w.:-]*[\s>/])")

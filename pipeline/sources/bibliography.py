@@ -15,7 +15,7 @@ _DOI = re.compile(r"(?i)(?:\bdoi\b[:\s]{0,3}|doi\.org/)(10\.\d{4,9}/[^\s\"<>\]]{
 _PMID = re.compile(r"\bPMID[:\s]{1,3}(\d{5,9})\b")
 _PMCID = re.compile(r"\b(?:PMCID[:\s]{1,3})?(PMC\d{5,9})\b")
 _SURNAMES = re.compile(r"((?:[A-Z][\w'’-]{1,30}(?:, and | and |, ))+[A-Z][\w'’-]{1,30}): (?=\S)")
-_JOURNAL = re.compile(r"Journal List\s*>\s*([^>\n]{2,80}?)\s*>")
+_JOURNAL = re.compile(r"Journal List\s*>\s*+([^>\n]{2,80}?)\s*>")
 
 # The sign is what every match contains; looking for it first is a hundred times faster than the pattern.
 _FACTS = (("doi", "10.", _DOI), ("pmid", "PM", _PMID), ("pmcid", "PMC", _PMCID), ("journal", "Journal List", _JOURNAL))

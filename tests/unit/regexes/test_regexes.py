@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[3]
 BOUNDED = {
     "pipeline.extraction.course._THE": "60 characters before a cue",
     "pipeline.extraction.segment._WORD_BEFORE": "40 characters before a full stop",
+    "pipeline.sources.sections._LABEL": "60 characters before a colon or dash",
+    "pipeline.sources.sections._NARRATIVE": "the first 600 characters of a line",
     "pipeline.terminology.folding._CONTEXT": "patterns of spelling_variants.tsv",
 }
 """Patterns that grow with the square of the length, and the length they are given at most."""

@@ -1,7 +1,8 @@
 """Which of two checkouts reads reports faster: ``python -m benchmarks.compare OTHER TEXTS.jsonl [--passes 6]``.
 
 A process of each checkout reads the same report in turn, so that what else runs on the machine slows both alike; each
-measures its own processor time.  The ratio of two passes then varies by a hundredth where times vary by a fifth.
+measures its own processor time.  Where times vary by a fifth, their ratio varies by a hundredth between passes and by
+three hundredths between starts.
 ``OTHER`` is the folder of a checkout (``git worktree add``), compared with the one this runs in.
 """
 

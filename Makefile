@@ -16,7 +16,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-servers quick conformance fhir-server test-kills bench bench-load bench-extraction bench-lengths bench-peers fuzz lint format types golden train dev dist constraints clean
+.PHONY: help run test test-servers test-browser screenshot quick conformance fhir-server test-kills bench bench-load bench-extraction lint format types golden train dev dist constraints clean docs test-engines bench-engines bench-lengths bench-peers fuzz
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  make \1\t/' | expand -t 24
@@ -30,17 +30,32 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[dev]'
 	@touch $@
 
+$(STAMP)-engines: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,dask,spark]'
+	@touch $@
+
 run: $(STAMP)  ## the main job on INPUT (seeds) into OUT (out)
 	$(BIN)/case2fhir run $(INPUT) --out $(OUT)
 
-test: $(STAMP)  ## all tests but those of test-servers
-	$(BIN)/python -m pytest -m 'not server'
+test: $(STAMP)  ## all tests but those of test-servers and test-engines
+	$(BIN)/python -m pytest -m 'not server and not engines'
 
 test-servers: $(STAMP)  ## HL7's validator and real HAPI FHIR servers; needs JDK 17, Maven, npm
 	$(BIN)/python -m pytest -m server $(TESTS)
 
+test-browser: $(STAMP)  ## the review pages in Chromium, which has to be there
+	$(BIN)/python -m pytest -m browser
+
+screenshot: $(STAMP)  ## docs/images/case.png anew, from the seeds; needs Chromium
+	$(BIN)/case2fhir run seeds --out build/screenshot --no-data-docs
+	$(BIN)/case2fhir review build/screenshot
+	$(BIN)/python -m tests.integration.screenshot build/screenshot imatinib-erythema-multiforme docs/images/case.png
+
 quick: $(STAMP)  ## the tests that take no more than a few seconds
-	$(BIN)/python -m pytest -m 'not slow and not server'
+	$(BIN)/python -m pytest -m 'not slow and not server and not browser and not engines'
+
+test-engines: $(STAMP)-engines  ## Dask and Spark on clusters of two workers; needs Java 17; pyspark is a download of 456 MB
+	$(BIN)/python -m pytest -m engines
 
 conformance: $(STAMP)  ## HL7's validator over DATASET (the output of the seeds, if none is given); needs JDK 17, Maven, npm
 ifeq ($(DATASET),)
@@ -56,6 +71,9 @@ test-kills: $(STAMP)  ## runs killed at random moments, KILLS (50) times
 
 bench: $(STAMP)  ## how fast files become a dataset, and what a second run costs, on texts made of the seeds, or on TEXTS (JSON Lines)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.pipeline $(TEXTS) $(ARGS)
+
+bench-engines: $(STAMP)-engines  ## what a second worker brings with each engine, on texts made of the seeds, or on TEXTS (JSON Lines)
+	$(BIN)/python -m benchmarks.engines $(TEXTS) $(ARGS)
 
 bench-load: $(STAMP)  ## how fast DATASET (the output of the seeds, if none is given) goes into a HAPI FHIR server; needs JDK 17, Maven
 ifeq ($(DATASET),)
@@ -87,7 +105,7 @@ format: $(STAMP)  ## put style and format right
 types: $(STAMP)  ## static types
 	$(BIN)/mypy
 
-golden: $(STAMP)  ## rewrite the expected outputs under tests/data; look at the diff before committing it
+golden: $(STAMP)  ## rewrite the expected outputs under tests/data and in docs; look at the diff before committing it
 	$(BIN)/python -m pytest tests/integration --update-golden
 
 train: $(STAMP)  ## train the shipped models anew from the annotated data in DATA
@@ -102,6 +120,9 @@ dev: $(STAMP)  ## Dagster's web page with the assets, checks, schedule and senso
 	mkdir -p .dagster && cp dagster.yaml .dagster/
 	DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev -w workspace.yaml
 
+docs: $(STAMP)  ## the documentation as a site in build/site; fails on a broken link
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 dist: $(STAMP)  ## wheel and source archive in dist/
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
@@ -110,7 +131,7 @@ constraints:  ## pin anew what a clean install brings
 	rm -rf $(VENV)-pins
 	$(PYTHON) -m venv $(VENV)-pins
 	$(VENV)-pins/bin/python -m pip install --quiet hatchling editables
-	$(VENV)-pins/bin/python -m pip install --quiet --no-build-isolation --editable '.[dev]'
+	$(VENV)-pins/bin/python -m pip install --quiet --editable '.[dev,train,dask,spark]'
 	{ sed -n '/^#/p' constraints.txt; $(VENV)-pins/bin/python -m pip freeze --exclude-editable; } > constraints.new
 	mv constraints.new constraints.txt
 	rm -rf $(VENV)-pins

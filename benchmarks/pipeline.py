@@ -86,12 +86,13 @@ def _watch(process: "subprocess.Popen[bytes]", seen: dict[int, tuple[int, float]
 
 def _tree(root: int) -> Iterator[int]:
     yield root
-    try:
-        children = Path(f"/proc/{root}/task/{root}/children").read_text().split()
-    except OSError:
-        return
-    for child in children:
-        yield from _tree(int(child))
+    for thread in Path(f"/proc/{root}/task").glob("*/children"):  # each thread has its own
+        try:
+            children = thread.read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            yield from _tree(int(child))
 
 
 def _peak(pid: int) -> int:

@@ -12,9 +12,10 @@ from typing import Literal
 
 import pyarrow as pa
 
-from pipeline import records
+from pipeline import corrections, records
 from pipeline.assessment import assess
-from pipeline.engines import Task
+from pipeline.corrections import Correction
+from pipeline.engines import Death, Task
 from pipeline.extraction import extract
 from pipeline.paths import FhirVersion
 from pipeline.records import Case, Extraction, Refused, Report
@@ -27,11 +28,13 @@ ROWS = 32
 BYTES = 1_000_000
 """Bytes of a batch, about, at most: a batch of long reports has few of them."""
 
-BROKEN_INSTALLATION = (ImportError, OSError)
+LET_THROUGH = (ImportError, OSError, MemoryError)
 """Missing libraries and data files are no fault of a report (extraction and mapping do no other input or output): they
-stop the run."""
+stop the run.  Memory may have been short for other reasons: the engine finds out whether it is the report's fault."""
 
 REPORTS = pa.schema([("report", pa.binary())])
+CORRECTED = pa.schema([("report", pa.binary()), ("corrections", pa.binary())])
+"""Reports with the corrections that people made to their cases: a JSON list, empty for most."""
 EXTRACTIONS = pa.schema([("report", pa.binary()), ("extraction", pa.binary()), ("refused", pa.binary())])
 """``extraction`` is null where ``refused`` is not."""
 CASES = pa.schema([("report", pa.binary()), ("case", pa.binary())])
@@ -54,7 +57,7 @@ def batches(rows: Iterable[tuple[bytes, ...]], schema: pa.Schema) -> Iterator[pa
 
 
 def extract_task() -> Task:
-    """``REPORTS`` to ``EXTRACTIONS``: one row a report, in order."""
+    """``REPORTS`` or ``CORRECTED`` to ``EXTRACTIONS``: one row a report, in order."""
     return Task(extract_batch, extract_crashed)
 
 
@@ -63,18 +66,18 @@ def resources_task(versions: Sequence[FhirVersion]) -> Task:
     return Task(partial(resources_batch, versions=tuple(versions)), resources_crashed)
 
 
-def extract_report(report: Report) -> Extraction:
-    """Extraction and assessment of one report."""
-    extraction = extract(report)
+def extract_report(report: Report, corrected: Sequence[Correction] = ()) -> Extraction:
+    """Extraction of one report, as people ``corrected`` it, and assessment of what that gives."""
+    extraction = corrections.apply(extract(report), report, corrected)
     extraction.cases = [assess(case, report, extraction.mentions) for case in extraction.cases]
     return extraction
 
 
-def extract_or_refuse(report: Report) -> Extraction | Refused:
+def extract_or_refuse(report: Report, corrected: Sequence[Correction] = ()) -> Extraction | Refused:
     """``extract_report``, or why it failed: one report that raises must not take others along."""
     try:
-        return extract_report(report)
-    except BROKEN_INSTALLATION:
+        return extract_report(report, corrected)
+    except LET_THROUGH:
         raise
     except Exception as error:
         return _failed("extraction", report, error)
@@ -83,17 +86,19 @@ def extract_or_refuse(report: Report) -> Extraction | Refused:
 def extract_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Extract each report; one that raises is refused, the others go on."""
     rows: list[tuple[bytes | None, ...]] = []
-    for line in batch.column("report").to_pylist():
-        found = extract_or_refuse(records.decode_report(line))
+    columns = batch.to_pydict()
+    lines = columns["report"]
+    for line, corrected in zip(lines, columns.get("corrections", [b"[]"] * len(lines)), strict=True):
+        found = extract_or_refuse(records.decode_report(line), corrections.decode_all(corrected))
         written = records.encode(found)
         rows.append((line, None, written) if isinstance(found, Refused) else (line, written, None))
     return _batch(rows, EXTRACTIONS)
 
 
-def extract_crashed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The result for one report that killed its worker."""
+def extract_crashed(batch: pa.RecordBatch, death: Death) -> pa.RecordBatch:
+    """The result for one report that ended its worker."""
     (line,) = batch.column("report").to_pylist()
-    refused = _crashed("extraction", records.decode_report(line))
+    refused = _crashed("extraction", death, records.decode_report(line))
     return _batch([(line, None, records.encode(refused))], EXTRACTIONS)
 
 
@@ -103,8 +108,8 @@ def resources_batch(batch: pa.RecordBatch, versions: Sequence[FhirVersion]) -> p
     for report_line, case_line in _pairs(batch):
         report, case = records.decode_report(report_line), records.decode_case(case_line)
         try:
-            built = {version: records.encode(_build(case, report, version)) for version in versions}
-        except BROKEN_INSTALLATION:
+            built = _build(case, report, versions)
+        except LET_THROUGH:
             raise
         except Exception as error:
             rows.append((None, None, records.encode(_failed("fhir", report, error, case))))
@@ -113,25 +118,23 @@ def resources_batch(batch: pa.RecordBatch, versions: Sequence[FhirVersion]) -> p
     return _batch(rows, RESOURCES)
 
 
-def resources_crashed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The result for one case that killed its worker."""
+def resources_crashed(batch: pa.RecordBatch, death: Death) -> pa.RecordBatch:
+    """The result for one case that ended its worker."""
     ((report_line, case_line),) = _pairs(batch)
-    refused = _crashed("fhir", records.decode_report(report_line), records.decode_case(case_line))
+    refused = _crashed("fhir", death, records.decode_report(report_line), records.decode_case(case_line))
     return _batch([(None, None, records.encode(refused))], RESOURCES)
 
 
-def _build(case: Case, report: Report, version: FhirVersion) -> CaseResources:
+def _build(case: Case, report: Report, versions: Sequence[FhirVersion]) -> dict[FhirVersion, bytes]:
     # Here and not at the top: the FHIR models take most of a second to import, and extraction does without them.
-    from pipeline.fhir import build
-    from pipeline.validation.resources import check
+    from pipeline.fhir import build_each
+    from pipeline.validation.resources import checked
 
-    resources = build(case, report, version)
-    return CaseResources(
-        case_id=case.case_id,
-        report_id=case.report_id,
-        resources=resources,
-        problems=[check(resource, version) for resource in resources],
-    )
+    found = {}
+    for version, resources in build_each(case, report, versions).items():
+        done = [checked(resource, version) for resource in resources]
+        found[version] = records.encode(CaseResources(case_id=case.case_id, report_id=case.report_id, resources=done))
+    return found
 
 
 def where(refused: Refused) -> str:
@@ -150,9 +153,15 @@ def _failed(stage: Stage, report: Report, error: Exception, case: Case | None = 
     return _refused(stage, report, "internal-error", message, case=case, place=place)
 
 
-def _crashed(stage: Stage, report: Report, case: Case | None = None) -> Refused:
-    message = "the worker process died on it (memory, or a crash in a library); the rest of the run is not affected"
-    return _refused(stage, report, "crashed", message, case=case)
+_DEATHS: dict[Death, str] = {
+    "crashed": "the worker process died on it, and again when it was alone",
+    "memory": "it needs more memory than a worker may have",
+    "timeout": "it takes longer than a report may",
+}
+
+
+def _crashed(stage: Stage, death: Death, report: Report, case: Case | None = None) -> Refused:
+    return _refused(stage, report, death, f"{_DEATHS[death]}; the rest of the run is not affected", case=case)
 
 
 def _refused(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline import __version__
+from pipeline.engines import Limits
 from pipeline.errors import Case2FhirError, UsageError
 
 if TYPE_CHECKING:
@@ -94,9 +95,39 @@ def main() -> None:
 @_INPUT
 @click.option("--out", required=True, metavar="DIR", type=click.Path(path_type=Path), help="Folder of the dataset.")
 @click.option("--fhir", type=click.Choice(["R4", "R5", "both"]), default="both", show_default=True)
-@click.option("--engine", type=click.Choice(["local"]), default="local", show_default=True, help="What runs batches.")
 @click.option(
-    "--workers", type=click.IntRange(min=0), default=0, help="Processes; 0, the default: one per core; 1: no others."
+    "--engine",
+    type=click.Choice(["local", "dask", "spark"]),
+    default="local",
+    show_default=True,
+    help="What extracts and maps: processes of this machine, or a cluster (docs/engines.md).",
+)
+@click.option(
+    "--engine-address",
+    metavar="ADDRESS",
+    help="Of a Dask scheduler (tcp://host:8786) or Spark master (spark://host:7077); else it runs on this machine.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Processes of this machine; 0, the default: one per core; 1: none but this one, and no limits.",
+)
+@click.option(
+    "--report-timeout",
+    type=click.FloatRange(min=0),
+    default=Limits.seconds,
+    show_default=True,
+    metavar="SECONDS",
+    help="Processor time of a report; what takes longer is refused; 0: no limit.",
+)
+@click.option(
+    "--worker-memory",
+    type=click.IntRange(min=0),
+    default=Limits.megabytes,
+    show_default=True,
+    metavar="MB",
+    help="What needs more is refused; 0: no limit.",
 )
 @click.option(
     "--max-quarantine-rate",
@@ -114,6 +145,13 @@ def main() -> None:
 )
 @_VOCABULARIES
 @click.option("--fresh", is_flag=True, help="Make everything anew; by default, only what has changed is.")
+@click.option(
+    "--corrections",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="What people corrected (docs/corrections.md); by default DIR.corrections.jsonl beside DIR, if it is there.",
+)
+@click.option("--no-corrections", "uncorrected", is_flag=True, help="Apply no corrections, and drop those of DIR.")
 @_JSON
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--verbose", is_flag=True, help="Dagster's log on standard error instead of progress.")
@@ -128,17 +166,29 @@ def run(inputs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool, log: st
 
     DIR must be new, empty, or an earlier dataset, which is replaced at the end of the run and not before.  Reports that
     it already holds, unchanged, are not read into cases again; a run that was stopped goes on where it was.
+
+    Corrections of a reviewer are applied to what was extracted, before causality is assessed; those that could not be
+    applied are named.
     """
     started = time.perf_counter()
     with _plainly(log):
         _check_inputs(inputs)
         _check_output(out)
+        _check_engine(options)
         from pipeline import console
+        from pipeline.corrections import locate
         from pipeline.orchestration import record
         from pipeline.paths import DatasetPaths
 
+        if options["uncorrected"] and options["corrections"]:
+            raise UsageError("--corrections and --no-corrections exclude each other.")
+        corrected = None if options["uncorrected"] else locate(options["corrections"], out, inputs)
         if options["fresh"] or not record.unchanged(
-            inputs, DatasetPaths(out), record.options(options["fhir"]), data_docs=options["data_docs"]
+            inputs,
+            DatasetPaths(out),
+            record.options(options["fhir"]),
+            data_docs=options["data_docs"],
+            corrected=corrected,
         ):
             from pipeline.orchestration import local_run
 
@@ -292,6 +342,57 @@ def load(dataset: Path, as_json: bool, quiet: bool, **choices: Any) -> None:
             raise _Failure(f"{stopped}{result.cases['failed']} cases failed.{where}{again}", FAILED)
 
 
+@main.command(short_help="Pages to look at each case, its words and its picture.")
+@click.argument("dataset", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--out", metavar="FOLDER", type=click.Path(path_type=Path), help="Folder of the pages; else DIR/review.")
+@click.option("--serve", is_flag=True, help="Serve the pages on 127.0.0.1, to correct cases in them.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8642, show_default=True, help="With --serve; 0: any free."
+)
+@click.option(
+    "--corrections",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="With --serve: the file that corrections are appended to; by default DIR.corrections.jsonl beside DIR.",
+)
+@click.option("--by", metavar="NAME", help="With --serve: who corrects; can be changed in the page.")
+@_JSON
+@click.option("--quiet", is_flag=True, help="No progress.")
+def review(
+    dataset: Path,
+    out: Path | None,
+    serve: bool,
+    port: int,
+    corrections: Path | None,
+    by: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write pages to look at every case of a dataset in a browser; open DIR/review/index.html.
+
+    An index (search, filters, counts) and a page per case: the narrative with the words of every fact, the time line,
+    causality with its reasons, FHIR resources, failed checks.  The pages need no server and ask nothing of the network.
+    They show the dataset as it is now: call again after a run.
+
+    With --serve, facts can be accepted, changed and rejected in the pages.  What a reviewer says is appended to the
+    corrections file, which `case2fhir run` applies from then on; after a run, load the page again.  Ctrl-C ends it.
+    """
+    with _plainly():
+        if (corrections or by) and not serve:
+            raise UsageError("--corrections and --by go with --serve.")
+        from pipeline import console
+        from pipeline.review import pages
+
+        with console.progress(quiet=quiet) as progress:
+            written = pages.write(dataset, out, lambda done, total: progress("review", done, total))
+        if as_json:
+            click.echo(_json({"index": str(written.index), "cases": written.cases, "withheld": written.withheld}))
+        else:
+            click.echo(f"{written.cases} cases, {written.withheld} of them withheld: open {written.index}")
+        if serve:
+            _serve(dataset, out, corrections, port, by)
+
+
 @main.command(short_help="Compare with annotated texts.")
 @click.argument("kind", type=click.Choice(["mentions", "pairs", "cases"]))
 @click.argument("gold", metavar="GOLD", type=click.Path(path_type=Path))
@@ -338,6 +439,27 @@ def evaluate(
             console.show_scores(scores)
 
 
+def _serve(dataset: Path, out: Path | None, corrections: Path | None, port: int, by: str | None) -> None:
+    """Serve review pages until Ctrl-C."""
+    import getpass
+
+    from pipeline.corrections import file
+    from pipeline.paths import DatasetPaths
+    from pipeline.review.server import open_server
+
+    path = corrections or DatasetPaths(dataset).corrections
+    file.check_place(path, dataset)
+    file.read(path)  # a wrong entry is told now, not at the first correction
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise UsageError(f"{path} cannot be written; name another file with --corrections.")
+    with open_server(dataset, out, path, port, by or getpass.getuser()) as server:
+        click.echo(f"Corrections go to {path}. Open {server.url}")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("Ended.", err=True)
+
+
 def _check_inputs(inputs: Iterable[Path]) -> None:
     for path in inputs:
         if not path.exists():
@@ -350,6 +472,13 @@ def _check_output(out: Path) -> None:
     from pipeline.paths import DatasetPaths
 
     DatasetPaths(out).check_ours()
+
+
+def _check_engine(options: dict[str, Any]) -> None:
+    if options["engine"] != "local" or options["engine_address"]:
+        from pipeline.engines import choice
+
+        choice.check(options["engine"], options["engine_address"], options["workers"])
 
 
 def _extractions(items: "Iterable[Report | Refused]", workers: int) -> "Iterator[Extraction | Refused]":

@@ -20,12 +20,16 @@ from rich.text import Text
 
 from pipeline.progress import Meter, Progress, Reading
 
+_NAMED = 20
+"""Corrections that a summary names, at most."""
+
 STAGES = {
     "reports": "reading reports",
     "cases": "extracting cases",
     "fhir_resources": "mapping to FHIR",
     "dataset": "publishing",
     "load": "loading",
+    "review": "writing pages",
 }
 """What is said of each stage."""
 
@@ -117,13 +121,25 @@ def show_summary(summary: Mapping[str, Any]) -> None:
     table.add_section()
     table.add_row("refused", f"{summary['refused']['total']:,}", _listed(summary["refused"]["by_reason"]))
     table.add_row("cases withheld", f"{summary['refused']['cases']:,}", "")
+    if corrections := summary["corrections"]["by_status"]:
+        told = {status.replace("_", " "): number for status, number in corrections.items()}
+        table.add_row("corrections", f"{sum(corrections.values()):,}", _listed(told))
     table.add_row("expectations", f"{summary['expectations']['checked']:,}", _failed(summary["expectations"]["failed"]))
     table.add_section()
     seconds = {stage: f"{taken:.1f}" for stage, taken in summary["seconds"].items() if stage != "total"}
     table.add_row("seconds", f"{summary['seconds']['total']:.1f}", _listed(seconds))
     if summary["shards"]["made"] == 0:
         table.caption = "Nothing has changed: the dataset is as it was."
-    _stdout().print(table)
+    console = _stdout()
+    console.print(table)
+    not_applied = summary["corrections"]["not_applied"]
+    for one in not_applied[:_NAMED]:
+        field = f" {one['field']}" if one["field"] else ""
+        what = f"{one['operation']} {one['kind']}{field} of {one['case_id']}, by {one['by']} at {one['at']}"
+        words = f"correction not applied: {one['status'].replace('_', ' ')}: {one['correction_id']}: {what}"
+        console.print(words, markup=False)
+    if len(not_applied) > _NAMED:
+        console.print(f"and {len(not_applied) - _NAMED} more: run.json and the table corrections name all.")
 
 
 def show_load(result: Mapping[str, Any]) -> None:

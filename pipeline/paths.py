@@ -20,7 +20,7 @@ from pipeline.errors import UsageError
 FhirVersion = Literal["R4", "R5"]
 
 FHIR_VERSIONS: Final[tuple[FhirVersion, ...]] = ("R4", "R5")
-TABLES: Final = ("reports", "cases", "drugs", "exposures", "reactions", "assessments", "mentions")
+TABLES: Final = ("reports", "cases", "drugs", "exposures", "reactions", "assessments", "mentions", "corrections")
 """The published tables, referenced before referencing."""
 RESOURCE_TYPES: Final = (
     "Patient", "DocumentReference", "Condition", "MedicationStatement", "AdverseEvent", "Provenance",
@@ -31,6 +31,50 @@ FORMAT: Final = "case2fhir-dataset"
 """Value of ``format`` in ``manifest.json``; what makes a folder a dataset of ours."""
 RUN_RECORD: Final = "run.json"
 """Where a dataset tells of its last run; named in the manifest, which holds no clock itself."""
+
+
+REVIEW_FORMAT: Final = "case2fhir-review"
+"""Value of ``format`` in ``review.json``; what makes a folder review pages of ours."""
+
+
+@dataclass(frozen=True)
+class ReviewPaths:
+    """Where the review pages at ``root`` lie: ``DatasetPaths.review``, or a folder of the user's."""
+
+    root: Path
+
+    @property
+    def about(self) -> Path:
+        """Which dataset the pages show."""
+        return self.root / "review.json"
+
+    @property
+    def index(self) -> Path:
+        """The page to open."""
+        return self.root / "index.html"
+
+    @property
+    def cases(self) -> Path:
+        """Script with the table behind the index."""
+        return self.root / "cases.js"
+
+    def case(self, key: str) -> Path:
+        """Page of the case whose FHIR ids begin with ``key``; a few hundred folders share them out."""
+        return self.root / "cases" / key[1:3] / f"{key}.html"
+
+    def static(self, name: str) -> Path:
+        """Script or style that all pages use."""
+        return self.root / "static" / name
+
+    @property
+    def next(self) -> "ReviewPaths":
+        """Pages being written, beside those that they will replace."""
+        return ReviewPaths(self.root.with_name(self.root.name + ".partial"))
+
+    @property
+    def previous(self) -> "ReviewPaths":
+        """Pages being replaced."""
+        return ReviewPaths(self.root.with_name(self.root.name + ".old"))
 
 
 @dataclass(frozen=True)
@@ -92,6 +136,12 @@ class DatasetPaths:
     def review(self) -> Path:
         """Folder of the static review pages; not part of the manifest."""
         return self.root / "review"
+
+    @property
+    def corrections(self) -> Path:
+        """The user's file of corrections, unless told otherwise: beside the dataset, which a run replaces."""
+        whole = self.root.absolute()
+        return whole.with_name(f"{whole.name}.corrections.jsonl")
 
     @property
     def ledger(self) -> Path:

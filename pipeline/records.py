@@ -38,6 +38,10 @@ AgeUnit = Literal["a", "mo", "wk", "d"]
 NaranjoCategory = Literal["definite", "probable", "possible", "doubtful"]
 WhoUmcCategory = Literal["certain", "probable", "possible", "unlikely", "conditional", "unassessable"]
 NaranjoAnswer = Literal["yes", "no", "unknown"]
+Operation = Literal["accept", "change", "reject", "add", "merge", "split"]
+CorrectionStatus = Literal[
+    "applied", "text_changed", "fact_missing", "ambiguous", "conflicting", "case_missing", "report_missing"
+]
 
 
 class Record(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -293,8 +297,27 @@ class Test(Record):
     evidence: Evidence = []
 
 
+class CorrectionResult(Record):
+    """What became of one correction that a person made (``pipeline.corrections``).
+
+    ``correction`` is its id, ``at`` when it was made (UTC), ``by`` who made it.  ``fact`` is what it is about in this
+    case: a pointer such as ``"reactions/0/outcome"``; ``None`` where that is gone, or the correction was not applied.
+    ``status``: ``applied``; ``text_changed``: the text is not the one that was looked at; ``fact_missing``: no fact of
+    that kind was read there; ``ambiguous``: several were; ``conflicting``: ruled out by an earlier correction or by its
+    own places; ``case_missing``, ``report_missing``: the dataset does not hold the case, or the report.
+    """
+
+    correction: str
+    operation: Operation
+    by: str
+    at: str
+    why: str = ""
+    status: CorrectionStatus = "applied"
+    fact: str | None = None
+
+
 class Case(Record):
-    """One patient of one report."""
+    """One patient of one report. ``corrections`` are those that people made to it, in order, applied or not."""
 
     case_id: str
     report_id: str
@@ -303,6 +326,7 @@ class Case(Record):
     reactions: list[Reaction] = []
     assessments: list[Assessment] = []
     tests: list[Test] = []
+    corrections: list[CorrectionResult] = []
 
 
 class Extraction(Record):

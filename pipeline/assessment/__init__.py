@@ -20,21 +20,36 @@ __all__ = ["AuthorStatement", "assess", "author_statements"]
 def assess(case: Case, report: Report, mentions: Sequence[Mention] = ()) -> Case:
     """A copy of the case with seriousness, ``author_statement``, ``naranjo`` and ``who_umc`` filled in; pure.
 
-    What the record already says about seriousness or the authors' statement is kept.  ``mentions`` are those of the
-    report; statements on the literature are read from their assertions and from the text.
+    What the record already says about seriousness or the authors' statement is kept, and what a person set is, even to
+    nothing.  ``mentions`` are those of the report; statements on the literature are read from their assertions and from
+    the text.
     """
     if not case.reactions and not case.assessments:
         return case
     reading = Reading(report, mentions)
-    judged = msgspec.structs.replace(case, reactions=[_serious(case, reaction, reading) for reaction in case.reactions])
+    verified = {one.fact for one in case.corrections if one.status == "applied"}
+    judged = msgspec.structs.replace(
+        case,
+        reactions=[
+            reaction if f"reactions/{n}/seriousness" in verified else _serious(case, reaction, reading)
+            for n, reaction in enumerate(case.reactions)
+        ],
+    )
     drugs = {drug.id: drug for drug in judged.drugs}
     reactions = {reaction.id: reaction for reaction in judged.reactions}
     stated = _attach(judged, statements.in_reading(reading), drugs, reading)
     judged.assessments = [
-        _judge(judged, one, drugs[one.drug], reactions[one.reaction], reading, stated.get(one.drug))
+        _judge(
+            judged,
+            one,
+            drugs[one.drug],
+            reactions[one.reaction],
+            reading,
+            None if f"assessments/{n}/author_statement" in verified else stated.get(one.drug),
+        )
         if one.drug in drugs and one.reaction in reactions
         else one
-        for one in judged.assessments
+        for n, one in enumerate(judged.assessments)
     ]
     return judged
 

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
 
-from pipeline.extraction.cues import Cue
+from pipeline.extraction.cues import FAMILY, Cue
 from pipeline.extraction.zones import Zone
 from pipeline.records import Assertion, Span
 
@@ -18,6 +18,7 @@ _BORDER = re.compile(
     r"[;:]|\.\s|,(?=\s*(?:and\s+)?(?:but|which|who|with|she|he|the|his|her|was|were|had|developed)\b)", re.IGNORECASE
 )
 _ORDER: tuple[Assertion, ...] = ("family", "negated", "hypothetical", "historical", "possible")
+_SCOPED = frozenset(_ORDER)
 _REACH = 90  # code points: a cue governs no further
 _WINDOW = 250  # no less than the reach and the longest cue together
 _start = attrgetter("start")
@@ -26,9 +27,7 @@ _start = attrgetter("start")
 def assertion(text: str, span: Span, cues: Sequence[Cue], zone: Zone) -> Assertion:
     """The assertion of the mention at ``span``; ``cues`` are those of its sentence."""
     near = cues[bisect_left(cues, span[0] - _WINDOW, key=_start) : bisect_right(cues, span[1] + _REACH, key=_start)]
-    governed = {
-        family for cue in near if (family := cue.kind.partition(":")[0]) in _ORDER and _governs(text, span, cue, near)
-    }
+    governed = {family for cue in near if (family := FAMILY[cue.kind]) in _SCOPED and _governs(text, span, cue, near)}
     if not governed:
         return "literature" if zone in ("literature", "general") else "present"
     return next(kind for kind in _ORDER if kind in governed)

@@ -17,6 +17,7 @@ from operator import mul
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import contexts, drug_groups
 from pipeline.extraction.course import Event
+from pipeline.extraction.cues import FAMILY
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
 from pipeline.extraction.known_effects import by_nature, effects, known, specific
 from pipeline.extraction.relations import Link, LinkKind, links
@@ -358,7 +359,7 @@ def _capped(values: Iterable[object], most: int = 2) -> float:
 
 
 def _most(count: int, most: int = 2) -> float:
-    return float(min(most, count))
+    return float(count if count < most else most)
 
 
 def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[int], size: int) -> dict[str, float]:
@@ -397,14 +398,14 @@ def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[
 
 def _near(sentences: Mapping[int, Sentence], mentions: Iterable[Found], *kinds: str, reach: int = 60) -> float:
     """How many mentions have a cue of a kind close before or after them."""
-    families = {kind.partition(":")[0] for kind in kinds}
-    return _capped(
-        any(
-            cue.kind in kinds and -reach <= m.start - cue.end and cue.start - m.end <= reach
-            for cue in sentences[m.sentence].cued(*families)
-        )
-        for m in mentions
-    )
+    families = {FAMILY[kind] for kind in kinds}
+    count = 0
+    for m in mentions:
+        for cue in sentences[m.sentence].cued(*families):
+            if cue.kind in kinds and -reach <= m.start - cue.end and cue.start - m.end <= reach:
+                count += 1
+                break
+    return _most(count)
 
 
 class _Turns:

@@ -94,9 +94,10 @@ def _case(document: Document, number: int, person: Person) -> Case:
 def _unite(concepts: list[Candidate]) -> list[Group]:
     """Groups of concepts of which one name contains the other's words ("cholestatic hepatitis"); by score."""
     groups: list[Group] = []
+    contents = {c.key: _content(c.key) for c in concepts}
     for concept in sorted(concepts, key=lambda c: (-c.score, c.mentions[0].start)):
-        words = _content(concept.key)
-        home = next((g for g in groups if any(_same(words, _content(m.key)) for m in g.members)), None)
+        words = contents[concept.key]
+        home = next((g for g in groups for m in g.members if _same(words, contents[m.key])), None)
         home = home or _class_member(concept, concepts, groups)
         if home is None:
             groups.append(Group([concept], concept.score))
@@ -153,7 +154,8 @@ def _denied(disorders: Sequence[Group]) -> bool:
     """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
     return any(m.features["report: no adverse"] for m in members) and not any(
-        m.features["induced link"] or m.features["cause link"] or m.features["stated link"] or m.features["report: adverse words"] for m in members
+        any(m.features[name] for name in ("induced link", "cause link", "stated link", "report: adverse words"))
+        for m in members
     )
 
 
@@ -247,7 +249,7 @@ def _explained(sign: Group, diagnosis: Group) -> bool:
 
 
 def _listed(drugs: list[Group]) -> list[Group]:
-    """The likeliest drug and those that stand in a list with it, followed from drug to drug: "A, B and C" ties C to A."""
+    """The likeliest drug and those of its list, followed from drug to drug: "A, B and C" ties C to A."""
     listed: set[str] = set()
     new = {key for g in drugs[:1] for key in g.keys}
     while new - listed:
@@ -257,8 +259,7 @@ def _listed(drugs: list[Group]) -> list[Group]:
 
 
 def _suspects(drugs: list[Group]) -> list[Group]:
-    """The likeliest drug, others that are likely beside it, and those of its list that are about as likely.
-    """
+    """The likeliest drug, others that are likely beside it, and those of its list that are about as likely."""
     listed = {key for g in _listed(drugs) for key in g.keys}
     odds = [_log_odds(g.score) for g in drugs]
     return [

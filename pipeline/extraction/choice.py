@@ -40,8 +40,10 @@ _MARKS = {
 }  # fmt: skip
 _RELATIONS = ("duration", "after", "later", "within", "day_number", "history", "since")
 _DRUG = (f"{MARK}B-drug", f"{MARK}I-drug")
+_UNMARKED = ("no mark",)
 _PRONOUNS = frozenset({"he", "she", "his", "her", "him"})
-_ELSEWHERE = ("drug", "reaction", "age", "sex")
+_ELSEWHERE = {kind: f"elsewhere:{kind}" for kind in ("drug", "reaction", "age", "sex")}
+_TIMES = [(f"{MARK}B-time-{name}", f"time:{name}") for name in _RELATIONS]
 
 
 def posteriors(model: Tagger) -> Posteriors:
@@ -61,23 +63,22 @@ def evidence(
             if other == kind:
                 others += p
                 best_other = max(best_other, p)
-            elif other in _ELSEWHERE:
-                name = f"elsewhere:{other}"
-                found[name] = max(found.get(name, 0.0), p)
-    found |= {"others": min(_LEAST["many"], others), "best other": best_other}
+            else:
+                name = _ELSEWHERE.get(other)
+                if name is not None and found.get(name, 0.0) < p:
+                    found[name] = p
+    found["others"] = min(_LEAST["many"], others)
+    found["best other"] = best_other
     if first != last:
         inside = forms[first : last + 1]
         found["list"] = float("and" in inside or "," in inside)
         found["bracket"] = float(inside.count("(") != inside.count(")"))
     found["initial"] = float(first == 0)
-    for name in sorted(_ends(kind, first, last, marks)):
+    marked = set().union(*marks[first : last + 1])
+    for name in sorted(_ends(kind, first, last, marks)) if marked else _UNMARKED:
         found[f"ends:{name}"] = 1.0
     if kind in ("duration", "time_to_onset"):
-        found |= {
-            f"time:{name}": 1.0
-            for name in _RELATIONS
-            if any(f"{MARK}B-time-{name}" in own for own in marks[first : last + 1])
-        }
+        found |= {name: 1.0 for mark, name in _TIMES if mark in marked}
     elif kind == "sex" and first == last and forms[first].lower() in _PRONOUNS:
         found["pronoun"] = 1.0
         found["introduced"] = max(found.get("elsewhere:age", 0.0), found.get("elsewhere:sex", 0.0))
@@ -96,7 +97,7 @@ def _ends(kind: str, first: int, last: int, marks: Sequence[Sequence[str]]) -> s
             found.add("shorter")
         elif any(begin in own for own in marks[first : last + 1]):
             found.add("longer")
-    return found or {"no mark"}
+    return found or set(_UNMARKED)
 
 
 def _end(name: str, first: int, marks: Sequence[Sequence[str]]) -> int:

@@ -9,7 +9,7 @@ where a drug-reaction pair of its sentence names it, a disorder as reaction wher
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import repeat
 
 import numpy as np
@@ -26,11 +26,12 @@ _NEAR = 3
 _WINDOW = 10
 _LONGEST_PATH = 5
 _ZEROS = repeat(0.0)
+_PLACES = [(place, f"{place - _NEAR}=") for place in range(2 * _NEAR + 1) if place != _NEAR]
 _MASKS: dict[Semantic, str] = {"drug": "DRUG", "disorder": "DISORDER"}
 
 
-Features = tuple[str, Iterable[str]]
-"""Features that begin alike: the beginning (``"before="``), and what follows in each."""
+Features = tuple[str, str | Mapping[str, None]]
+"""Features that begin alike: the beginning (``"before="``), and what follows in the only one, or in each."""
 
 
 def odds(document: Document, sentence: Sentence) -> list[tuple[Found, float]]:
@@ -51,7 +52,11 @@ def _sum(weights: Mapping[str, Mapping[str, float]], features: Iterable[Features
     total = 0.0
     for beginning, words in features:
         known = weights.get(beginning)
-        if known is not None:
+        if known is None:
+            continue
+        if isinstance(words, str):
+            total += known.get(words, 0.0)
+        else:
             total = sum(map(known.get, words, _ZEROS), total)
     return total
 
@@ -63,7 +68,9 @@ def described(document: Document, sentence: Sentence) -> Iterator[tuple[Found, l
 
 
 def _names(features: Iterable[Features]) -> list[str]:
-    return [beginning + word for beginning, words in features for word in words]
+    return [
+        beginning + word for beginning, words in features for word in ((words,) if isinstance(words, str) else words)
+    ]
 
 
 def _described(document: Document, sentence: Sentence) -> Iterator[tuple[Found, list[Features], list[Features]]]:
@@ -73,42 +80,43 @@ def _described(document: Document, sentence: Sentence) -> Iterator[tuple[Found, 
     masked, places = _masked(document.text, tokens, sentence.found)
     counts = {semantic: masked.count(mask) for semantic, mask in _MASKS.items()}
     about: list[Features] = [
-        ("bias", ("",)), ("sentence=", dict.fromkeys(masked)),
-        ("drugs=", (str(min(3, counts["drug"])),)), ("disorders=", (str(min(4, counts["disorder"])),)),
-        ("zone=", (sentence.zone,)),
+        ("bias", ""), ("sentence=", dict.fromkeys(masked)),
+        ("drugs=", str(min(3, counts["drug"]))), ("disorders=", str(min(4, counts["disorder"]))),
+        ("zone=", sentence.zone),
     ]  # fmt: skip
     padded = ["^"] * _NEAR + masked + ["$"] * _NEAR
     for mention, place in zip(sentence.found, places, strict=True):
         if place is None:
             continue
-        own: list[Features] = [(f"{n - _NEAR}=", (padded[place + n],)) for n in range(2 * _NEAR + 1) if n != _NEAR]
+        own: list[Features] = [(beginning, padded[place + n]) for n, beginning in _PLACES]
         own.append(("before=", dict.fromkeys(masked[max(0, place - _WINDOW) : place])))
         own.append(("behind=", dict.fromkeys(masked[place + 1 : place + 1 + _WINDOW])))
         other = _MASKS["disorder" if mention.semantic == "drug" else "drug"]
         own += _path("left", masked[:place][::-1], other)
         own += _path("right", masked[place + 1 :], other)
-        own.append(("assertion=", (mention.assertion,)))
-        own.append(("kind=", (mention.entry.kind if mention.entry else "unknown",)))
+        own.append(("assertion=", mention.assertion))
+        own.append(("kind=", mention.entry.kind if mention.entry else "unknown"))
         yield mention, about, own
 
 
 def _masked(text: str, tokens: Sequence[Span], found: Sequence[Found]) -> tuple[list[str], list[int | None]]:
     """The words, one mask for each mention; and where each mention went."""
+    words = [_word(text[start:end]) for start, end in tokens]
+    ends = [end for _, end in tokens]
     masked: list[str] = []
     at: dict[int, int] = {}  # start of a token to its place
-    number, end = 0, -1
+    number, count, end = 0, len(tokens), -1
     for mention in found:
-        while number < len(tokens) and tokens[number][1] <= mention.start:
-            masked.append(_word(text[slice(*tokens[number])]))
-            number += 1
-        if mention.start >= end and number < len(tokens) and tokens[number][0] < mention.end:
+        first = bisect_right(ends, mention.start, number)
+        masked += words[number:first]
+        number = first
+        if mention.start >= end and number < count and tokens[number][0] < mention.end:
             masked.append(_MASKS[mention.semantic])
-            while number < len(tokens) and tokens[number][0] < mention.end:
+            while number < count and tokens[number][0] < mention.end:
                 at[tokens[number][0]] = len(masked) - 1
                 number += 1
             end = mention.end
-    masked += [_word(text[slice(*token)]) for token in tokens[number:]]
-    ends = [end for _, end in tokens]
+    masked += words[number:]
     return masked, [_first(at, tokens[bisect_right(ends, m.start) : bisect_left(tokens, (m.end, 0))]) for m in found]
 
 
@@ -116,6 +124,7 @@ def _first(at: Mapping[int, int], tokens: Sequence[Span]) -> int | None:
     return next((at[start] for start, _ in tokens if start in at), None)
 
 
+@lru_cache(maxsize=1 << 14)
 def _word(form: str) -> str:
     """Lower case; numbers by their length."""
     if form[0].isdecimal():
@@ -126,10 +135,10 @@ def _word(form: str) -> str:
 def _path(side: str, words: Sequence[str], other: str) -> list[Features]:
     """What stands between a mention and the nearest of the other kind on one side."""
     if other not in words:
-        return [(f"{side} none", ("",))]
+        return [(f"{side} none", "")]
     path = words[: words.index(other)]
     whole = "_".join(path) if len(path) <= _LONGEST_PATH else "long"
-    return [(f"{side} path=", (whole,)), (f"{side} on path=", dict.fromkeys(path))]
+    return [(f"{side} path=", whole), (f"{side} on path=", dict.fromkeys(path))]
 
 
 @cache

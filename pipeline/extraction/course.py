@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from pipeline.extraction import drug_groups
-from pipeline.extraction.cues import Cue
+from pipeline.extraction.cues import FAMILY, Cue
 from pipeline.extraction.document import LIST, Document, Found, Sentence
 from pipeline.records import ActionTaken, Dechallenge, Evidence, Outcome, Rechallenge
 
@@ -288,9 +288,10 @@ def _underlying(sentences: Sequence[Sentence]) -> dict[str, int]:
 
 def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
     """The cues of a sentence that tell an event, with negations applied; the longest of those that overlap."""
+    events = list(islice((cue for cue in sentence.cues if FAMILY[cue.kind] in _CUED), _MOST_CUES))
+    if not events:
+        return
     idle = sentence.cued("idle")
-    every = (cue for cue in sentence.cues if cue.kind.partition(":")[0] in _CUED)
-    events = list(islice(every, _MOST_CUES))
     disorders = sentence.of("disorder")
     for cue in events:
         family, _, side = cue.kind.partition(":")

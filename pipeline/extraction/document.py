@@ -13,7 +13,7 @@ from typing import Literal
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import abbreviations, mentions, pairs
 from pipeline.extraction.assertion import assertion
-from pipeline.extraction.cues import Cue
+from pipeline.extraction.cues import FAMILY, Cue
 from pipeline.extraction.outline import outline
 from pipeline.extraction.zones import Zone
 from pipeline.records import Assertion, Mention, Pair, Report, Span
@@ -88,17 +88,17 @@ class Sentence:
 
     def cued(self, *families: str) -> Sequence[Cue]:
         """The cues of some families (``"stop"``), in order."""
-        if self._by_family is None:
-            self._by_family = {}
-            for cue in self.cues:
-                self._by_family.setdefault(cue.kind.partition(":")[0], []).append(cue)
         by_family = self._by_family
+        if by_family is None:
+            by_family = self._by_family = {}
+            for cue in self.cues:
+                by_family.setdefault(FAMILY[cue.kind], []).append(cue)
         if len(families) == 1:
             return by_family.get(families[0], ())
         told = [by_family[family] for family in families if family in by_family]
         if len(told) < 2:
             return told[0] if told else ()
-        return [cue for cue in self.cues if cue.kind.partition(":")[0] in families]
+        return [cue for cue in self.cues if FAMILY[cue.kind] in families]
 
 
 @dataclass(slots=True)

@@ -47,6 +47,8 @@ class Group:
     @property
     def best(self) -> Candidate:
         """The member that names the thing best: known, an ingredient or a diagnosis, explaining others, likely."""
+        if len(self.members) == 1:
+            return self.members[0]
         keys = self.keys
         return max(
             self.members,

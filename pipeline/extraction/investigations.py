@@ -60,13 +60,12 @@ def find(document: Document, told: Sequence[Sentence]) -> list[Test]:
 
 def _tests(document: Document, sentence: Sentence) -> Iterator[tuple[str, str, Span]]:
     """Name, result and place of each test of a sentence."""
+    inside = phrases.within(phrases.find(document.folded, "extraction/investigations"), sentence.start, sentence.end)
+    if not inside:
+        return
     offset = sentence.start
     text = document.text[sentence.start : sentence.end]
-    found = phrases.find(document.folded, "extraction/investigations")
-    cues = [
-        Cue(cue.start - offset, cue.end - offset, cue.kind)
-        for cue in phrases.within(found, sentence.start, sentence.end)
-    ]
+    cues = [Cue(cue.start - offset, cue.end - offset, cue.kind) for cue in inside]
     results = [cue for cue in cues if cue.kind.startswith("result")]
     markers = [cue for cue in cues if cue.kind.startswith("marker")]
     given: list[tuple[str, tuple[str, Span]]] = []

@@ -7,6 +7,9 @@ from functools import cache, lru_cache
 
 from pipeline.extraction.drug_groups import classes_of
 from pipeline.extraction.numbers import table
+from pipeline.extraction.weights import weights
+
+_COMMON = weights("candidates")["common effect"]
 
 
 @cache
@@ -25,30 +28,30 @@ def effects(drug: str) -> tuple[str, ...]:
     return tuple(sorted({word for name in (drug, *classes_of(drug)) for word in _effects().get(name, ())}))
 
 
+def words(name: str) -> list[int]:
+    """Where the words of a name begin."""
+    return [0, *(n + 1 for n, sign in enumerate(name) if sign in " -/")]
+
+
 @lru_cache(maxsize=1 << 16)
 def known(drug: str, disorder: str) -> bool:
     """Is the drug known to cause the disorder? Both are names of concepts."""
     beginnings = effects(drug)
     if not beginnings:
         return False
-    return any(disorder.startswith(beginnings, start) for start in _words(disorder))
+    return any(disorder.startswith(beginnings, start) for start in words(disorder))
 
 
 @lru_cache(maxsize=1 << 16)
 def by_nature(disorder: str) -> bool:
     """Is the disorder mostly caused by drugs, whichever ("drug eruption")?"""
-    return any(disorder.startswith(_effects()["@by nature"], start) for start in _words(disorder))
+    return any(disorder.startswith(_effects()["@by nature"], start) for start in words(disorder))
 
 
 @lru_cache(maxsize=1 << 16)
 def specific(disorder: str) -> float:
     """How few of the listed drugs and classes are known to cause it: from 0 (all) to 1 (hardly any)."""
-    starts = _words(disorder)
-    rows = [words for name, words in _effects().items() if not name.startswith("@")]
-    share = sum(any(disorder.startswith(words, start) for start in starts) for words in rows) / len(rows)
-    return max(0.0, 1.0 - 4 * share)
-
-
-def _words(name: str) -> list[int]:
-    """Where the words of a name begin."""
-    return [0, *(n + 1 for n, sign in enumerate(name) if sign in " -/")]
+    starts = words(disorder)
+    listed = [begins for name, begins in _effects().items() if not name.startswith("@")]
+    share = sum(any(disorder.startswith(begins, start) for start in starts) for begins in listed) / len(listed)
+    return max(0.0, 1.0 - share / _COMMON)

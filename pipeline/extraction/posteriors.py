@@ -72,27 +72,29 @@ class Posteriors:
         following = np.arange(len(tokens)) + np.repeat(active, active)
         starts = np.cumsum([0, *map(len, scores)])[:-1]
         rows, kinds = np.nonzero(begins[:, self._columns].sum(axis=2) >= self._least)
-        columns = self._columns[kinds]
-        mass = begins[rows[:, None], columns]
         sentence = np.searchsorted(starts, tokens[rows], side="right") - 1
-        first = last = tokens[rows] - starts[sentence]
-        further = entering
+        told = list(zip(sentence.tolist(), kinds.tolist(), (tokens[rows] - starts[sentence]).tolist(), strict=True))
+        numbers, columns, width = np.arange(len(rows)), self._columns[kinds], begins.shape[1]
+        places = rows[:, None] * width + columns  # in the tables as one row
+        mass = begins.ravel().take(places)
+        whole = np.add.reduce(mass, axis=1)
+        further, longer = entering.ravel(), 0
         while len(rows):
-            onward = mass * further[rows[:, None], columns]
-            probability = (mass - onward).sum(axis=1)
+            mass = mass * further.take(places)
+            onward = np.add.reduce(mass, axis=1)
+            probability = whole - onward
             hit = (probability >= self._least).nonzero()[0]
-            for number, *span in zip(
-                *(part[hit].tolist() for part in (sentence, probability, kinds, first, last)), strict=True
-            ):
-                found[number].append(Likely(span[0], self._kinds[span[1]], *span[2:]))
-            going = (onward.sum(axis=1) >= self._least).nonzero()[0]
-            rows, kinds, columns, mass, sentence, first, last = (
-                part.take(going, axis=0)
-                for part in (following[rows], kinds, columns, onward, sentence, first, last + 1)
-            )
-            further = staying
+            for number, chance in zip(numbers.take(hit).tolist(), probability.take(hit).tolist(), strict=True):
+                own, kind, begin = told[number]
+                found[own].append(Likely(chance, self._kinds[kind], begin, begin + longer))
+            going = (onward >= self._least).nonzero()[0]
+            rows, numbers, whole = following.take(rows.take(going)), numbers.take(going), onward.take(going)
+            mass, columns = mass.take(going, axis=0), columns.take(going, axis=0)
+            places = rows[:, None] * width + columns
+            further, longer = staying.ravel(), longer + 1
         for one in found:
-            one.sort(key=lambda span: (-span.probability, span.first, span.last, span.kind))
+            if len(one) > 1:
+                one.sort(key=lambda span: (-span.probability, span.first, span.last, span.kind))
         return found
 
     def _chain(self, scores: Floats, active: Ids) -> tuple[Floats, Floats, Floats]:
@@ -110,9 +112,8 @@ class Posteriors:
         for number, own in enumerate(steps):
             if number:
                 now = (now[: own.stop - own.start] @ self._moves) * likelihoods[own]
-            total = now.sum(axis=1, keepdims=True)
-            now = now / total
-            totals[own], forward[own] = total, now
+            total = np.add.reduce(now, axis=1, keepdims=True, out=totals[own])
+            now = np.divide(now, total, out=forward[own])
         likelihoods /= totals
         moves = np.ascontiguousarray(self._moves.T)
         for before, own in zip(reversed(steps[:-1]), reversed(steps[1:]), strict=True):

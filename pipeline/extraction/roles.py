@@ -12,7 +12,7 @@ from functools import cache
 
 from pipeline.extraction import drug_groups
 from pipeline.extraction.candidates import CAUSAL
-from pipeline.extraction.cues import Cue
+from pipeline.extraction.cues import FAMILY, Cue
 from pipeline.extraction.document import LIST, Document, Found, Sentence
 from pipeline.extraction.groups import TOLD, Group
 from pipeline.extraction.numbers import table
@@ -240,9 +240,7 @@ def _is_after(sentence: Sentence, mention: Found, onset: int | None) -> bool:
     if sentence.start <= onset:
         between = [c for c in sentence.cues if onset < c.start and c.end <= mention.start]
         told_later = any(c.kind in ("temporal:backward", "cause:backward", "weak:backward") for c in between)
-        return not told_later or any(
-            c.kind.partition(":")[0] in ("improve", "resolve", "stop", "rescue") for c in between
-        )
+        return not told_later or any(FAMILY[c.kind] in ("improve", "resolve", "stop", "rescue") for c in between)
     return True
 
 

@@ -11,9 +11,11 @@ which it is not plain that they are no part of a name.
 
 import gzip
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import chain, repeat
+from itertools import count as numbers
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -32,7 +34,7 @@ Ids = NDArray[np.int64]
 
 _DISTANCES = range(-REACH, REACH + 1)
 _CACHE = 40_000
-"""Words and groups of marks whose summed weights are kept; the cache starts anew when it is full."""
+"""Words, and groups of marks, whose summed weights are kept, 1 kB each; when it is full, what was used last is kept."""
 _ZEROS = repeat(0)
 _EDGE = ""
 _GAP = (_EDGE,) * REACH
@@ -114,29 +116,23 @@ class _Pairs:
 
     def __init__(self, group: str, steps: Sequence[int], models: Sequence[Model], columns: int) -> None:
         self._steps = steps
-        self.ids: dict[str, int] = {}
-        found: dict[int, int] = {}
+        ids: dict[str, int] = defaultdict(numbers(1).__next__)
         filling = _Filling(steps, columns)
+        found: dict[int, int] = defaultdict(filling.row)
         first = 0
         for model in models:
             places: dict[int, int] = {}
             for number, name in model.beginning(group):
                 step, _, pair = name.partition("|")
                 left, _, right = pair.rpartition("_")
-                code = self._id(left) << 32 | self._id(right)
-                row = found.get(code)
-                if row is None:
-                    found[code] = row = filling.row()
-                places[number] = row * len(steps) + filling.slot[step]
+                places[number] = found[ids[left] << 32 | ids[right]] * len(steps) + filling.slot[step]
             filling.fill(model, first, places)
             first += len(model.labels)
         codes: Ids = np.array([-1, *found], np.int64)
         order = codes.argsort()
+        self.ids = dict(ids)
         self._codes = codes[order]
         self._weights = filling.table()[order]
-
-    def _id(self, name: str) -> int:
-        return self.ids.setdefault(name, len(self.ids) + 1)
 
     def add(self, total: Scores, ids: Ids) -> None:
         """Add the weights of all neighbouring ``ids`` (0: a word of no pair) to the tokens' scores."""
@@ -216,9 +212,23 @@ class Tables:
         self._sums: Scores = np.zeros((1024, width), np.float32)
         self._ids: Ids = np.zeros((1024, 3), np.int64)
         self._sums[0] = self._weights[self._near.get("edge", 0)]
+        self._used: Ids = np.zeros(1024, np.int64)  # the number of the text in which a word stood last
+        self._clock = 0
+        self._reset_marks()
+
+    def _reset_marks(self) -> None:
         self._known_marks: dict[tuple[str, ...], int] = {}
-        self._mark_sums: Scores = np.zeros((256, width), np.float32)
+        self._mark_sums: Scores = np.zeros((256, self._weights.shape[1]), np.float32)
         self._named: Ids = np.zeros(256, np.int64)
+
+    def _forget(self) -> None:
+        """Keep the words that were used last."""
+        kept = np.sort(np.argsort(-self._used[1 : len(self._known)], kind="stable")[: _CACHE * 3 // 4] + 1)
+        kept = np.concatenate([[0], kept])
+        for table in (self._sums, self._ids, self._used):
+            table[: len(kept)] = table[kept]
+        forms = list(self._known)
+        self._known = {forms[row]: number for number, row in enumerate(kept.tolist())}
 
     def _learn(self, new: Sequence[str]) -> None:
         """Enter words into the tables; none of them is there yet."""
@@ -226,6 +236,7 @@ class Tables:
         while len(self._sums) < first + len(new):
             self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)])
             self._ids = np.concatenate([self._ids, np.zeros_like(self._ids)])
+            self._used = np.concatenate([self._used, np.zeros_like(self._used)])
         rows: list[int] = []
         ends: list[int] = []
         ids: list[tuple[int, int, int]] = []
@@ -245,14 +256,18 @@ class Tables:
 
     def scores(self, sentences: Sequence[Sequence[str]], marks: Sequence[Sequence[Sequence[str]]]) -> list[Scores]:
         """Per sentence of word forms, an array (tokens, columns) of log scores before transitions."""
-        if len(self._known) + len(self._known_marks) > _CACHE:
-            self._reset()
+        if len(self._known) > _CACHE:
+            self._forget()
+        if len(self._known_marks) > _CACHE:
+            self._reset_marks()
         forms = [*_GAP, *chain.from_iterable((*sentence, *_GAP) for sentence in sentences)]
         rows = list(map(self._known.get, forms))
         if None in rows:
             self._learn(list(dict.fromkeys(form for form, row in zip(forms, rows, strict=True) if row is None)))
             rows = list(map(self._known.get, forms))
         words = np.array(rows, np.int64)
+        self._clock += 1
+        self._used[words] = self._clock
         word_ids, cluster_ids, triggers = self._ids.take(words, axis=0).T
         starts = np.cumsum([REACH, *(len(sentence) + REACH for sentence in sentences)]).tolist()
         places, groups = self._marked(starts, marks)

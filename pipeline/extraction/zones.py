@@ -31,10 +31,13 @@ _PERSON = re.compile(
     r"|\byears? old\b|\baged? (?:of )?\d|\b\d\d?[\s-]?(?:yo|y/o)\b",
     re.IGNORECASE,
 )
+_AGES = ("old", "age", "yo", "y/o")
+_SHARES = ("%", "cent", " patients", " cases", "1 in ")
 _PLURALS = ("patients", "cases", "subjects", "children", "men", "individuals", "adults", "users")
 _PLURAL = re.compile(r"\b(?:patients|cases|subjects|children|women|men|individuals|adults|users)\b", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
-# Most sentences hold nothing that these patterns could match; that is found out much faster than by matching them.
+# Most sentences hold nothing that these patterns could match; that is found out much faster than by matching them: no
+# age without one of _AGES, no share without one of _SHARES.
 
 # How much one cue says for its zone; a citation or a share of patients says it is not this case.
 _WEIGHTS = weights("zones")
@@ -98,12 +101,12 @@ def _zone(sentence: str, kind: SectionKind, cues: Sequence[Cue], last: Zone) -> 
     case = weight["case.strong"] + (_WEIGHTS["told"] if told else 0.0) + weight["case"] + prior[0]
     low = sentence.lower()
     numbers = _DIGIT.search(sentence) is not None
-    if (numbers or "old" in low) and _PERSON.search(sentence):
+    if (numbers or "old" in low) and any(map(low.__contains__, _AGES)) and _PERSON.search(sentence):
         case += _WEIGHTS["person"]
     literature = weight["literature.strong"] + prior[1]
     if (numbers or "et al" in low) and _CITATION.search(sentence):
         literature += _WEIGHTS["citation"]
-    if numbers and _SHARE.search(sentence):
+    if numbers and any(map(sentence.__contains__, _SHARES)) and _SHARE.search(sentence):
         literature += _WEIGHTS["share"]
     if any(map(low.__contains__, _PLURALS)) and _PLURAL.search(sentence):
         literature += _WEIGHTS["plural"]

@@ -5,9 +5,20 @@ judging causality, checking resources, writing files.  ``common`` holds what R4 
 resources that differ; codes, units and definitions are data in ``mappings/fhir``.
 """
 
-from pipeline.fhir.bundles import bundle, delete_bundle
-from pipeline.fhir.cases import build
+from pipeline.fhir.bundles import bundle, delete_bundle, transaction
+from pipeline.fhir.cases import build, build_each
 from pipeline.fhir.profiles import profiles
 from pipeline.fhir.settings import ORDER, Options, Resource, Version
 
-__all__ = ["ORDER", "Options", "Resource", "Version", "build", "bundle", "delete_bundle", "profiles"]
+__all__ = [
+    "ORDER",
+    "Options",
+    "Resource",
+    "Version",
+    "build",
+    "build_each",
+    "bundle",
+    "delete_bundle",
+    "profiles",
+    "transaction",
+]

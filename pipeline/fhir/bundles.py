@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from pipeline.fhir.settings import ORDER, Options, Resource
 
@@ -16,13 +17,18 @@ def bundle(resources: Sequence[Resource], *, options: Options = _DEFAULTS) -> Re
     R4 §3.3.3 (*resolving references in bundles*).
     """
     paths = [f"{resource['resourceType']}/{resource['id']}" for resource in resources]
+    return transaction(paths, resources, options=options)
+
+
+def transaction(paths: Sequence[str], contents: Sequence[Any], *, options: Options = _DEFAULTS) -> Resource:
+    """``bundle`` of resources by their ``Type/id``; ``contents`` stands for them, ready for whoever writes the JSON."""
     entries = [
         {
             "fullUrl": f"{options.base}/fhir/{path}",
-            "resource": resource,
+            "resource": content,
             "request": {"method": "PUT", "url": path},
         }
-        for path, resource in zip(paths, resources, strict=True)
+        for path, content in zip(paths, contents, strict=True)
     ]
     return _transaction(paths, entries)
 

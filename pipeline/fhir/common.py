@@ -6,15 +6,16 @@ An element belongs here when it is the same JSON in both versions; where only a 
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import pipeline
 from pipeline.fhir import elements as e
 from pipeline.fhir.codes import Codes, codes, units
 from pipeline.fhir.settings import Options, Resource, Version
-from pipeline.records import Assessment, Case, Concept, Drug, Exposure, Reaction, Report, Span
+from pipeline.records import Assessment, Case, Concept, CorrectionResult, Drug, Exposure, Reaction, Report, Span
 
 AGE_AT_ONSET = "http://hl7.org/fhir/us/icsr-ae-reporting/StructureDefinition/icsr-ext-ageattimeofonset"
 _RELATIVE_DATE = "relative-date"
@@ -25,6 +26,9 @@ _ARTICLE_IDENTIFIERS = (
     ("pmcid", "https://www.ncbi.nlm.nih.gov/pmc"),
 )
 _METHODS = {"naranjo": "Naranjo adverse drug reaction probability scale", "who-umc": "WHO-UMC causality assessment"}
+
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 def digest(*parts: str) -> str:
@@ -41,6 +45,8 @@ class Scope:
     report: Report
     version: Version
     options: Options
+    shared: dict[Hashable, Resource] = field(default_factory=dict)
+    """What is the same in every version of the case, made by the first that needs it and changed by none."""
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +67,12 @@ class Scope:
     def subject(self) -> Resource:
         """Reference to the patient."""
         return {"reference": f"Patient/{self.key}-patient"}
+
+    def once(self, what: _Key, make: Callable[[_Key], Resource]) -> Resource:
+        """What ``make(what)`` gives, made once for all versions."""
+        if (made := self.shared.get(what)) is None:
+            made = self.shared[what] = make(what)
+        return made
 
     def start(self, type_: str, part: str) -> Resource:
         """The first elements of a resource; ``part`` names its position in the case (``"drug-1-exposure-2"``)."""
@@ -86,17 +98,18 @@ class Scope:
     def evidence(self, *facts: Sequence[Span]) -> list[Resource]:
         """One derivation-reference extension for each distinct span, in text order."""
         spans = sorted({(start, end) for spans in facts for start, end in spans if 0 <= start < end})
-        return [
-            {
-                "url": e.DERIVATION_REFERENCE,
-                "extension": [
-                    {"url": "reference", "valueReference": self.source.copy()},
-                    {"url": "offset", "valueInteger": start},
-                    {"url": "length", "valueInteger": end - start},
-                ],
-            }
-            for start, end in spans
-        ]
+        return [self.once(span, self._quoted) for span in spans]
+
+    def _quoted(self, span: Span) -> Resource:
+        start, end = span
+        return {
+            "url": e.DERIVATION_REFERENCE,
+            "extension": [
+                {"url": "reference", "valueReference": self.source.copy()},
+                {"url": "offset", "valueInteger": start},
+                {"url": "length", "valueInteger": end - start},
+            ],
+        }
 
     def coded(self, map_: str, value: str, evidence: Sequence[Span] = ()) -> Resource | None:
         """CodeableConcept of a Case value by the code maps; ``None`` where the version has no code."""
@@ -228,6 +241,69 @@ def provenance(scope: Scope, targets: list[Resource]) -> Resource:
     ]
     result["entity"] = [{"role": "source", "what": scope.source.copy()}]
     return result
+
+
+def verifications(scope: Scope, targets: Sequence[Resource]) -> list[Resource]:
+    """One Provenance for each correction that was applied: who verified which resources, when, and why.
+
+    The time is the one that the person's entry bears, so that it is the same on every run.
+    """
+    return [_verification(scope, one, targets) for one in scope.case.corrections if one.status == "applied"]
+
+
+def _verification(scope: Scope, one: CorrectionResult, targets: Sequence[Resource]) -> Resource:
+    result = scope.start("Provenance", f"correction-{digest(one.correction)}")
+    by, why = e.text(one.by) or "unknown", e.text(one.why)
+    what = f"{one.operation} {(one.fact or 'a fact that is gone').replace('_', ' ')}"
+    rows = [("Verified by", by), ("Correction", what), ("Why", why), ("Case", scope.case.case_id)]
+    result["text"] = e.narrative("Verification", rows)
+    result["target"] = [e.reference(target) for target in _about(scope, one.fact, targets)]
+    result["recorded"] = one.at
+    if why and scope.version == "R4":
+        result["reason"] = [{"text": why}]
+    elif why:
+        result["authorization"] = [{"concept": {"text": why}}]
+    activity = "verify" if one.operation == "accept" else "correct"
+    result["activity"] = {"coding": scope.codes.codings("activity", activity)}
+    result["agent"] = [
+        {
+            "type": {"coding": scope.codes.codings("agent_type", "verifier")},
+            "who": {
+                "type": "Practitioner",
+                "identifier": {"system": f"{scope.options.base}/reviewer", "value": by},
+                "display": by,
+            },
+        }
+    ]
+    result["entity"] = [{"role": "source", "what": scope.source.copy()}]
+    return result
+
+
+def _about(scope: Scope, fact: str | None, targets: Sequence[Resource]) -> list[Resource]:
+    """The resources that state a fact, given its pointer; for one that is gone the patient, of whom it was denied.
+
+    What no resource of its own states is with all adverse events: age and investigations of a case with reactions.
+    """
+    parts = []
+    match (fact or "").split("/"):
+        case ["drugs", n, "exposures", place, *_]:
+            parts = [f"drug-{int(n) + 1}-exposure-{int(place) + 1}"]
+        case ["drugs", n, *_]:
+            drug = f"drug-{int(n) + 1}-exposure-"
+            parts = [f"{drug}{i}" for i in range(1, max(len(scope.case.drugs[int(n)].exposures), 1) + 1)]
+        case ["reactions", n, *_]:
+            parts = [f"reaction-{int(n) + 1}", f"reaction-{int(n) + 1}-condition"]
+        case ["assessments", n, *_]:
+            linked = scope.case.assessments[int(n)].reaction
+            parts = [f"reaction-{i}" for i, one in enumerate(scope.case.reactions, 1) if one.id == linked]
+        case ["patient", "history", n, *_]:
+            parts = [f"history-{int(n) + 1}"]
+        case ["patient", "age"] | ["tests", *_]:
+            parts = [f"reaction-{i}" for i in range(1, len(scope.case.reactions) + 1)]
+    ids = {f"{scope.key}-{part}" for part in parts}
+    return [target for target in targets if target["id"] in ids] or [
+        t for t in targets if t["resourceType"] == "Patient"
+    ]
 
 
 # --- Conditions -----------------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ _SECONDS = {
 _DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 
 
+@lru_cache(maxsize=8192)
 def text(value: str | None) -> str | None:
     """The value as a FHIR string: publishable characters, single spaces, no outer white space; ``None`` if empty."""
     if not value:
@@ -63,11 +64,16 @@ def reference(resource: Resource) -> Resource:
 
 def coding(code: Coding) -> Resource | None:
     """A coding, or ``None`` where system or code are not valid FHIR."""
-    system, value = code.system.strip(), text(code.code)
+    found = _coding(code.system, code.code, code.display)
+    return found and found.copy()
+
+
+@lru_cache(maxsize=8192)
+def _coding(system: str, code: str, display: str | None) -> Resource | None:
+    system, value, words = system.strip(), text(code), text(display)
     if not value or not _URI.fullmatch(system):
         return None
-    display = text(code.display)
-    return {"system": system, "code": value} | ({"display": display} if display else {})
+    return {"system": system, "code": value} | ({"display": words} if words else {})
 
 
 def concept(

@@ -16,11 +16,12 @@ from msgspec import to_builtins
 
 from pipeline.batches import where
 from pipeline.errors import PermanentError, RunFailed, UsageError
-from pipeline.orchestration import checks, record, stages
+from pipeline.orchestration import checks, record, showing, stages
 from pipeline.orchestration.resources import Engine, Inputs, Output, Server
+from pipeline.paths import TABLES
 from pipeline.progress import Progress
 from pipeline.records import Refused
-from pipeline.storage import Staging
+from pipeline.storage import Dataset, Staging
 from pipeline.storage.manifest import versions
 from pipeline.storage.tables import SCHEMAS
 from pipeline.validation.suites import SuiteResult
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 POOL = "fhir_server"
 """Concurrency pool of loads: a server takes one at a time unless the instance says otherwise."""
+GROUP = "case2fhir"
+"""One group: Dagster's page shows the assets of one in a row, and several groups as closed boxes."""
 OWNERS = ["team:pharmacovigilance"]
 REPORT_SUITES = ("reports",)
 CASE_SUITES = ("cases", "drugs", "exposures", "reactions", "assessments", "mentions")
@@ -50,61 +53,72 @@ def code_version() -> str:
 
 def build_assets() -> list[dg.AssetsDefinition]:
     """The assets, in order."""
-    asset = partial(dg.asset, owners=OWNERS, code_version=code_version())
+    asset = partial(dg.asset, group_name=GROUP, owners=OWNERS, code_version=code_version())
 
     @asset(
-        group_name="sources",
         kinds={"xml", "json", "parquet"},
         check_specs=checks.specs("reports", REPORT_SUITES),
         metadata=_columns("reports"),
     )
     def reports(inputs: Inputs, output: Output, progress: dg.ResourceParam[Progress]) -> Materialised:
-        """Narrative reports as clean text with sections, identifiers and source, one per text of the inputs."""
+        """Narrative reports as clean text with sections, identifiers and source, one per text of the inputs.
+
+        What cannot be read is refused with a reason (``refused``), and the run goes on.
+        """
         staging = output.staging
         with output.stage("reports") as figures:
             tick = partial(progress, "reports")
-            plan = stages.read(staging, inputs.files(), output.options, tick, fresh=output.fresh)
+            corrected = inputs.corrected(output.paths.root)
+            plan = stages.read(
+                staging,
+                inputs.files(),
+                output.options,
+                tick,
+                fresh=output.fresh,
+                corrected=corrected,
+                uncorrected=inputs.uncorrected,
+            )
             figures.update(to_builtins(plan.changes))
             if not any(plan.reports):
                 refused = _by_reason(staging.refused())
                 raise RunFailed(f"No report could be read: {refused or 'the inputs hold no files'}.")
             found = _validated(staging, "reports", REPORT_SUITES, stages.report_frames, figures)
-        yield _materialised(staging, found, rows=sum(plan.reports), figures=figures)
+        shown = {"preview": showing.reports(staging)} if output.previews else {}
+        yield _materialised(staging, found, rows=sum(plan.reports), figures=figures, shown=shown)
 
     @asset(
-        group_name="cases",
         kinds={"python", "parquet"},
         deps=[reports],
         check_specs=checks.specs("cases", CASE_SUITES),
         metadata=_columns("cases"),
     )
     def cases(output: Output, engine: Engine, progress: dg.ResourceParam[Progress]) -> Materialised:
-        """Each patient's case: drugs, exposures, reactions, assessments, every fact with the text it was read from."""
+        """Each patient's case: drugs, exposures, reactions, assessments, every fact with the text it was read from.
+
+        Naranjo and WHO-UMC are computed from the case.  A case that fails a critical check is withheld.
+        """
         staging = output.staging
         with output.stage("cases") as figures:
-            with engine.open() as opened:
-                figures.update(stages.extract(staging, opened, partial(progress, "cases")))
+            figures.update(stages.extract(staging, engine.opened, partial(progress, "cases")))
             found = _validated(staging, "cases", CASE_SUITES, stages.case_frames, figures)
-        yield _materialised(staging, found, rows=_checked(found, "cases"), figures=figures)
+        shown = {"preview": showing.cases(staging)} if output.previews else {}
+        yield _materialised(staging, found, rows=_checked(found, "cases"), figures=figures, shown=shown)
 
     @asset(
-        group_name="fhir",
         kinds={"json"},
         deps=[cases],
         check_specs=checks.specs("fhir_resources", RESOURCE_SUITES),
     )
     def fhir_resources(output: Output, engine: Engine, progress: dg.ResourceParam[Progress]) -> Materialised:
-        """The FHIR resources of each case, R4 and R5, checked against their models."""
+        """The FHIR resources of each case, R4 and R5, checked against their models, bindings and references."""
         staging = output.staging
         with output.stage("fhir_resources") as figures:
-            with engine.open() as opened:
-                tick = partial(progress, "fhir_resources")
-                figures.update(stages.build(staging, opened, output.versions, tick))
+            tick = partial(progress, "fhir_resources")
+            figures.update(stages.build(staging, engine.opened, output.versions, tick))
             found = _validated(staging, "fhir_resources", RESOURCE_SUITES, stages.resource_frames, figures)
         yield _materialised(staging, found, rows=_checked(found, "resources"), figures=figures)
 
     @asset(
-        group_name="dataset",
         kinds={"parquet", "json"},
         deps=[fhir_resources],
         check_specs=[
@@ -117,23 +131,35 @@ def build_assets() -> list[dg.AssetsDefinition]:
         ],
     )
     def dataset(output: Output, progress: dg.ResourceParam[Progress]) -> Materialised:
-        """The published dataset: Parquet tables, NDJSON resources and bundles, profiles, quarantine, manifest."""
+        """The published dataset: Parquet tables, NDJSON resources and bundles, profiles, quarantine, manifest.
+
+        It takes the place of the one before in one step; the charts are about all of it.
+        """
         if not stages.anything_left(output.staging):
             raise RunFailed(f"Nothing is left to publish: {_by_reason(output.staging.refused())}.")
         tick = partial(progress, "dataset")
         done = stages.publish(output.staging, output.versions, tick, data_docs=output.data_docs)
         share, words = record.rate(done.refused, done.manifest["counts"])
+        counts = done.manifest["counts"]
+        charts: dict[str, dg.MetadataValue[Any]] = {}
+        if output.previews:
+            published = Dataset.open(output.paths.root)
+            charts = {name: dg.MetadataValue.md(chart) for name, chart in showing.charts(published).items()}
+            charts["AdverseEvent"] = dg.MetadataValue.json(showing.example(published))
         yield dg.MaterializeResult(
             metadata={
-                "path": dg.MetadataValue.path(output.folder),
-                "counts": done.manifest["counts"],
+                "path": dg.MetadataValue.path(output.paths.root.absolute()),
+                "review": _review(output),
+                "dagster/row_count": counts["cases"],
+                **charts,
+                "contents": dg.MetadataValue.md(showing.contents(counts)),
+                **{table: counts[table] for table in TABLES},
                 "run": dg.MetadataValue.json(done.record),
             },
             check_results=[_rate(share, words, output.max_quarantine_rate)],
         )
 
     @asset(
-        group_name="server",
         kinds={"json"},
         deps=[dataset],
         pool=POOL,
@@ -187,14 +213,27 @@ def _validated(
 
 
 def _materialised(
-    staging: Staging, found: Results, *, rows: int, figures: Mapping[str, Any]
+    staging: Staging,
+    found: Results,
+    *,
+    rows: int,
+    figures: Mapping[str, Any],
+    shown: Mapping[str, str] | None = None,
 ) -> dg.MaterializeResult[None]:
-    """Row count, seconds and counts of the stage, what was refused so far, and the checks."""
-    refused = dg.MetadataValue.json(_reasons(staging.refused()))
+    """Row count, seconds and counts of the stage, what was refused so far, what is shown of it, and the checks."""
+    refused = dg.MetadataValue.md(showing.bars("refused because", _reasons(staging.refused())))
+    pictures = {name: dg.MetadataValue.md(text) for name, text in (shown or {}).items()}
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": rows, "refused": refused, **figures},
+        metadata={"dagster/row_count": rows, **pictures, "refused": refused, **figures},
         check_results=list(checks.results(found)),
     )
+
+
+def _review(output: Output) -> dg.MetadataValue[Any]:
+    """Where the review pages are, or how to make them."""
+    if output.paths.review.exists():
+        return dg.MetadataValue.path(output.paths.review.absolute())
+    return dg.MetadataValue.text(f"case2fhir review {output.folder}")
 
 
 def _checked(found: Results, suite: str) -> int:

@@ -23,10 +23,15 @@ def run(
     *,
     fhir: str,
     engine: str,
+    engine_address: str | None,
     workers: int,
+    report_timeout: float,
+    worker_memory: int,
     max_quarantine_rate: float,
     data_docs: bool,
     fresh: bool,
+    corrections: Path | None,
+    uncorrected: bool,
     progress: Progress,
     log: str = "text",
     verbose: bool = False,
@@ -36,12 +41,27 @@ def run(
     Raises UsageError where the folder is not ours, RunFailed when nothing was published.
     """
     output = Output(
-        folder=str(out), fhir=Fhir(fhir), max_quarantine_rate=max_quarantine_rate, data_docs=data_docs, fresh=fresh
+        folder=str(out),
+        fhir=Fhir(fhir),
+        max_quarantine_rate=max_quarantine_rate,
+        data_docs=data_docs,
+        previews=False,  # nobody would see them
+        fresh=fresh,
     )
     defs = build_defs(
-        inputs=Inputs(paths=[str(path) for path in inputs]),
+        inputs=Inputs(
+            paths=[str(path) for path in inputs],
+            corrections=str(corrections) if corrections else "",
+            uncorrected=uncorrected,
+        ),
         output=output,
-        engine=Engine(name=EngineName(engine), workers=workers),
+        engine=Engine(
+            name=EngineName(engine),
+            address=engine_address or "",
+            workers=workers,
+            report_timeout=report_timeout,
+            worker_memory=worker_memory,
+        ),
         server=Server(),  # `case2fhir load` does that
         progress=progress,
     )

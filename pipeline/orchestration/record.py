@@ -5,6 +5,7 @@ Times and figures of a run live in ``run.json`` and in Dagster's metadata only: 
 are the same whenever, and in however many steps, they were made.
 """
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,12 @@ from pipeline.records import Refused
 from pipeline.storage import Dataset, current, exclusive, tidy
 from pipeline.storage.files import write_json
 from pipeline.storage.shards import Changes
+
+
+def digest(inputs: Sequence[Path], corrected: Path | None) -> str:
+    """Digest of all that is read: the input files, by path and content, and the content of the corrections file."""
+    read = sources.digest(inputs)
+    return hashlib.sha256(read.encode() + corrected.read_bytes()).hexdigest() if corrected else read
 
 
 def options(fhir: str) -> dict[str, Any]:
@@ -45,6 +52,7 @@ def write(
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "changes": changes(found, refused),
         "shards": {"total": shards, "made": made},
+        "corrections": corrections(Dataset.open(paths.root)),
         "stages": dict(stages),
     }
     write_json(paths.run_record, record)
@@ -93,6 +101,7 @@ def summary(out: Path, limit: float, started: float) -> dict[str, Any]:
         "changes": record["changes"],
         "shards": record["shards"],
         "counts": {table: counts[table] for table in TABLES},
+        "corrections": record["corrections"],
         "resources": counts["resources"],
         "refused": {
             "total": len(refused),
@@ -110,7 +119,27 @@ def summary(out: Path, limit: float, started: float) -> dict[str, Any]:
     }
 
 
-def unchanged(inputs: Sequence[Path], paths: DatasetPaths, asked: Mapping[str, Any], *, data_docs: bool) -> bool:
+def corrections(dataset: Dataset) -> dict[str, Any]:
+    """How many corrections have which status, and those that were not applied (ids, never words of a report)."""
+    rows: list[dict[str, Any]] = []
+    if dataset.manifest["counts"].get("corrections"):
+        for shard in range(dataset.shards):
+            rows += dataset.table("corrections", shard).to_pylist()
+    names = ("correction_id", "status", "report_id", "case_id", "operation", "kind", "field", "by", "at")
+    return {
+        "by_status": dict(Counter(row["status"] for row in rows).most_common()),
+        "not_applied": [{name: row[name] for name in names} for row in rows if row["status"] != "applied"],
+    }
+
+
+def unchanged(
+    inputs: Sequence[Path],
+    paths: DatasetPaths,
+    asked: Mapping[str, Any],
+    *,
+    data_docs: bool,
+    corrected: Path | None = None,
+) -> bool:
     """Whether a run would change nothing, told without Dagster; its record is written then.
 
     Also puts the folder in order after a run that was killed.  Raises UsageError where another run holds the folder,
@@ -120,7 +149,7 @@ def unchanged(inputs: Sequence[Path], paths: DatasetPaths, asked: Mapping[str, A
         return False
     started = time.perf_counter()
     with exclusive(paths):
-        if (data_docs and not paths.data_docs.exists()) or not current(paths, asked, sources.digest(inputs)):
+        if (data_docs and not paths.data_docs.exists()) or not current(paths, asked, digest(inputs, corrected)):
             return False
         tidy(paths)
         dataset = Dataset.open(paths.root)

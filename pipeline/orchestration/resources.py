@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
-from pipeline.engines.local import LocalEngine, cores
+from pipeline import engines
+from pipeline.corrections import locate
+from pipeline.engines import choice
 from pipeline.errors import RunFailed, UsageError
 from pipeline.orchestration import record
 from pipeline.paths import FHIR_VERSIONS, DatasetPaths, FhirVersion
@@ -31,12 +33,18 @@ class EngineName(Enum):
     """What runs the batches."""
 
     LOCAL = "local"
+    DASK = "dask"
+    SPARK = "spark"
 
 
 class Inputs(dg.ConfigurableResource["Inputs"]):
     """What to read: files, archives and folders."""
 
     paths: list[str] = Field(default=["seeds"], description="Files, archives or folders of reports.")
+    corrections: str = Field(
+        default="", description="File of corrections; empty: DIR.corrections.jsonl beside the dataset, if it is there."
+    )
+    uncorrected: bool = Field(default=False, description="Apply no corrections, and drop those of the dataset.")
 
     def files(self) -> list[Path]:
         """The inputs as paths; raises UsageError for one that is not there."""
@@ -44,6 +52,12 @@ class Inputs(dg.ConfigurableResource["Inputs"]):
             if not Path(path).exists():
                 raise UsageError(f"{path} does not exist; INPUT must be files, archives or folders of reports.")
         return [Path(path) for path in self.paths]
+
+    def corrected(self, dataset: Path) -> Path | None:
+        """The file of corrections for a dataset; raises UsageError where it is missing, or lies where it must not."""
+        if self.uncorrected:
+            return None
+        return locate(Path(self.corrections) if self.corrections else None, dataset, self.files())
 
 
 class Output(dg.ConfigurableResource["Output"]):
@@ -58,6 +72,10 @@ class Output(dg.ConfigurableResource["Output"]):
     data_docs: bool = Field(
         default=True,
         description="Write Great Expectations' pages on the first shard to validation/docs (some seconds).",
+    )
+    previews: bool = Field(
+        default=True,
+        description="Show rows and charts in Dagster, whose database then holds names of drugs and reactions.",
     )
     fresh: bool = Field(default=False, description="Make everything anew, whatever the dataset in the folder holds.")
 
@@ -111,12 +129,45 @@ class Output(dg.ConfigurableResource["Output"]):
 class Engine(dg.ConfigurableResource["Engine"]):
     """What runs extraction and mapping."""
 
-    name: EngineName = Field(default=EngineName.LOCAL, description="local: processes on this machine.")
-    workers: int = Field(default=0, ge=0, description="Processes; 0: one per core; 1: no other process than the run's.")
+    name: EngineName = Field(
+        default=EngineName.LOCAL, description="local: processes of this machine; dask, spark: docs/engines.md."
+    )
+    address: str = Field(
+        default="", description="Of a Dask scheduler or Spark master; empty: dask and spark run on this machine."
+    )
+    workers: int = Field(
+        default=0,
+        ge=0,
+        description="Processes of this machine; 0: one per core; 1, of local: the run's own, and no limits.",
+    )
+    report_timeout: float = Field(
+        default=engines.Limits.seconds,
+        ge=0,
+        description="Seconds of processor time that a report may take; what takes longer is refused; 0: no limit.",
+    )
+    worker_memory: int = Field(
+        default=engines.Limits.megabytes,
+        ge=0,
+        description="MB that a worker may use; what needs more is refused; 0: no limit.",
+    )
 
-    def open(self) -> LocalEngine:
-        """A context manager with ``run(task, batches)``."""
-        return LocalEngine(self.workers or cores())
+    _opened: engines.Engine = PrivateAttr()
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Self]:
+        """Keep the engine from the first asset to the last; it starts nothing before there is something to do.
+
+        Raises UsageError where the engine cannot be had.
+        """
+        limits = engines.Limits(self.report_timeout, self.worker_memory)
+        with choice.open_engine(self.name.value, address=self.address, workers=self.workers, limits=limits) as opened:
+            self._opened = opened
+            yield self
+
+    @property
+    def opened(self) -> engines.Engine:
+        """What runs tasks."""
+        return self._opened
 
 
 class Auth(Enum):

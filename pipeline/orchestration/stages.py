@@ -12,12 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
 import pyarrow as pa
 
-from pipeline import batches, fhir, records, sources, storage
+from pipeline import batches, corrections, fhir, records, sources, storage
 from pipeline.engines import Engine, Task
-from pipeline.errors import RunFailed
+from pipeline.errors import RunFailed, UsageError
 from pipeline.orchestration import record
 from pipeline.paths import FHIR_VERSIONS, FhirVersion
 from pipeline.records import Extraction, Refused
@@ -31,37 +30,69 @@ from pipeline.validation.suites import SuiteResult
 if TYPE_CHECKING:
     import pandas as pd
 
+ROWS_CHECKED = 100_000
+"""Rows of frames that are checked together, about; some 50 MB."""
+
 T = TypeVar("T")
 Tick = Callable[[int, int | None], None]
 """Hears how many reports of a stage are through, and of how many, where that is known."""
 Frames = Callable[[Staging, int], "dict[str, pd.DataFrame]"]
 """The frames of one staged shard by suite name."""
 
-_decode_resources = msgspec.json.Decoder(CaseResources).decode
-
 
 def read(
-    staging: Staging, inputs: Sequence[Path], options: Mapping[str, Any], tick: Tick, *, fresh: bool = False
+    staging: Staging,
+    inputs: Sequence[Path],
+    options: Mapping[str, Any],
+    tick: Tick,
+    *,
+    fresh: bool = False,
+    corrected: Path | None = None,
+    uncorrected: bool = False,
 ) -> Plan:
     """Stage the reports of ``inputs`` and plan the run; input that has not changed at all is not read.
+
+    ``corrected`` is the file of corrections, if there is one.  Raises UsageError where an entry of it is wrong, and
+    where there is none although the dataset in place was corrected, unless ``uncorrected`` wants that.
 
     Raises RunFailed when a folder holds no file, or when an input or a file of one is no longer there in the end: what
     is missing then has not been removed on purpose (an unmounted share).
     """
-    digest = sources.digest(inputs)
+    if corrected is None and not uncorrected and (lost := _corrections_held(staging)):
+        raise UsageError(
+            f"{staging.paths.root} holds {lost} corrections, and no file of them is given: give it with --corrections, "
+            f"or put it back as {staging.paths.corrections}; --no-corrections makes the dataset without them."
+        )
+    digest = record.digest(inputs, corrected)
+    entries = corrections.read(corrected) if corrected else []
     held = {path: _files(path) for path in inputs}
     for path, number in held.items():
         if not number:
             raise RunFailed(f"{path} holds no file: is it mounted? If it is meant to be empty, leave it out.")
     if not fresh and current(staging.paths, options, digest):
         return staging.keep(options, digest)
-    plan = staging.spool(counted(sources.read(inputs), tick), options=options, inputs=digest, fresh=fresh)
+    plan = staging.spool(
+        counted(sources.read(inputs), tick),
+        options=options,
+        inputs=digest,
+        fresh=fresh,
+        corrections=corrections.active(entries),
+    )
     for path, number in held.items():
         if not path.exists():
             raise RunFailed(f"{path} vanished while it was being read; the dataset is as it was. Run again.")
         if (gone := number - _files(path)) > 0:
             raise RunFailed(f"{gone} files of {path} vanished while it was read; the dataset is as it was. Run again.")
     return plan
+
+
+def _corrections_held(staging: Staging) -> int:
+    """How many corrections the dataset in place tells of."""
+    try:
+        counts = Dataset.open(staging.paths.root).manifest["counts"]
+    except UsageError:
+        return 0
+    return int(counts.get("corrections", 0))
 
 
 def _files(path: Path) -> int:
@@ -93,8 +124,10 @@ def extract(staging: Staging, engine: Engine, tick: Tick) -> dict[str, int]:
         total -= len(kept)
         extractions: list[Extraction] = []
         refused: list[Refused] = []
-        rows = ((records.encode(r),) for r in staging.reports(shard) if r.report_id not in kept)
-        for row in _run(engine, batches.extract_task(), batches.batches(rows, batches.REPORTS)):
+        corrected = staging.corrections(shard)
+        reports = (report for report in staging.reports(shard) if report.report_id not in kept)
+        rows = ((records.encode(r), corrections.encode(corrected.get(r.report_id, []))) for r in reports)
+        for row in _run(engine, batches.extract_task(), batches.batches(rows, batches.CORRECTED)):
             if row["refused"] is None:
                 extractions.append(records.decode_extraction(row["extraction"]))
             else:
@@ -120,25 +153,26 @@ def build(staging: Staging, engine: Engine, versions: Sequence[FhirVersion], tic
         if staging.has(shard, *versions):
             total -= plan.reports[shard]
             continue
-        built = _kept_resources(staging, shard, versions)
-        kept = {case.case_id for case in built[versions[0]]}
-        pairs = [(report, case) for report, found in staging.pairs(shard) for case in found.cases]
-        rows = ((records.encode(r), records.encode(case)) for r, case in pairs if case.case_id not in kept)
+        taken = _kept_resources(staging, shard, versions)
+        kept = {case.case_id for case in taken[versions[0]]}
+        built: dict[FhirVersion, list[CaseResources | bytes]] = {version: [*taken[version]] for version in versions}
+        cases = list(staging.cases(shard))
+        rows = ((report, case) for case_id, report, case in cases if case_id not in kept)
         refused: list[Refused] = []
         results = _run(engine, batches.resources_task(versions), batches.batches(rows, batches.CASES))
         for done, row in enumerate(results, len(kept) + 1):
             if row["refused"] is None:
                 for version in versions:
-                    built[version].append(_decode_resources(row[version]))
+                    built[version].append(row[version])
             else:
                 refused.append(records.decode_refused(row["refused"]))
-            tick(before + plan.reports[shard] * done // len(pairs), total)
+            tick(before + plan.reports[shard] * done // len(cases), total)
         before += plan.reports[shard]
         staging.write_refused("fhir", shard, refused)
         for version in versions:
             staging.write_resources(shard, version, built[version])
         taken_over += len(kept)
-        mapped += len(pairs) - len(kept)
+        mapped += len(cases) - len(kept)
     return {"mapped": mapped, "taken_over": taken_over}
 
 
@@ -157,14 +191,31 @@ def validate(staging: Staging, stage: str, names: Sequence[str], frames_of: Fram
     Refuses the cases (or reports) that fail a critical expectation.
     """
     plan = staging.plan
-    found: list[SuiteResult] = []
-    for shard in range(plan.shards):
-        if shard in plan.made and plan.reports[shard] and not staging.has(shard, f"suites-{stage}"):
-            outcome = [suites.run(suite, frame) for suite, frame in frames_of(staging, shard).items()]
+    to_check = (s for s in plan.made if plan.reports[s] and not staging.has(s, f"suites-{stage}"))
+    for group in _grouped((shard, frames_of(staging, shard)) for shard in to_check):
+        by_suite = {suite: [found[suite] for found in group.values()] for suite in next(iter(group.values()))}
+        outcomes = [suites.run_each(suite, of_shards) for suite, of_shards in by_suite.items()]
+        for shard, *outcome in zip(group, *outcomes, strict=True):
             staging.write_refused(f"validation-{stage}", shard, quarantine.withheld(outcome))
             staging.write_suites(shard, stage, suites.records(outcome))
+    found: list[SuiteResult] = []
+    for shard in range(plan.shards):
         found += suites.from_records(record for record in staging.suites(shard) if record["suite"] in names)
     return suites.merge(found)
+
+
+def _grouped(made: "Iterable[tuple[int, dict[str, pd.DataFrame]]]") -> "Iterator[dict[int, dict[str, pd.DataFrame]]]":
+    """Frames of as many shards as may be held at once, by shard."""
+    group: dict[int, dict[str, pd.DataFrame]] = {}
+    rows = 0
+    for shard, found in made:
+        group[shard] = found
+        rows += sum(map(len, found.values()))
+        if rows >= ROWS_CHECKED:
+            yield group
+            group, rows = {}, 0
+    if group:
+        yield group
 
 
 def anything_left(staging: Staging) -> bool:
@@ -236,18 +287,18 @@ def validate_dataset(dataset: Dataset) -> list[SuiteResult]:
 def dataset_frames(dataset: Dataset, shard: int) -> "dict[str, pd.DataFrame]":
     """What all suites look at, of one published shard."""
     resources = {version: dataset.resources(shard, version, check) for version in dataset.versions}
-    return frames(dataset.tables(shard), resources)
+    return frames({name: table.to_pylist() for name, table in dataset.tables(shard).items()}, resources)
 
 
 def report_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":
     """What the ``reports`` suite looks at."""
-    built = tables.build((report, Extraction(id=report.report_id)) for report in staging.reports(shard))
-    return frames({"reports": built["reports"]}, {})
+    rows = tables.all_rows((report, Extraction(id=report.report_id)) for report in staging.reports(shard))
+    return frames({"reports": rows["reports"]}, {})
 
 
 def case_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":
     """What the suites of the extracted tables look at."""
-    found = frames(tables.build(staging.pairs(shard)), {})
+    found = frames(tables.all_rows(staging.pairs(shard)), {})
     del found["reports"]
     return found
 

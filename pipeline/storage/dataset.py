@@ -18,7 +18,7 @@ from pipeline.records import Refused, decode_refused
 from pipeline.storage.files import read_lines, sha256
 from pipeline.storage.manifest import FORMAT_VERSION
 from pipeline.storage.swap import interrupted
-from pipeline.validation.resources import CaseResources
+from pipeline.validation.resources import CaseResources, described
 
 Check = Callable[[dict[str, Any], FhirVersion], list[str]]
 
@@ -66,8 +66,8 @@ class Dataset:
         return pq.ParquetFile(self.paths.table(table, shard)).read()
 
     def tables(self, shard: int) -> dict[str, pa.Table]:
-        """All Parquet tables of one shard."""
-        return {table: self.table(table, shard) for table in TABLES}
+        """All Parquet tables of one shard; a dataset of an earlier version may have fewer."""
+        return {table: self.table(table, shard) for table in TABLES if table in self.manifest["counts"]}
 
     def resources(self, shard: int, version: FhirVersion, check: Check) -> Iterator[CaseResources]:
         """The shard's resources by case, read from the bundles; line n of them belongs to row n of ``cases``.
@@ -78,8 +78,10 @@ class Dataset:
         lines = read_lines(self.paths.bundles(version, shard, self.shards))
         for case, line in zip(cases, lines, strict=True):
             resources = [entry["resource"] for entry in orjson.loads(line).get("entry", ())]
-            problems = [check(resource, version) for resource in resources]
-            yield CaseResources(**case, resources=resources, problems=problems)
+            yield CaseResources(
+                **case,
+                resources=[described(one, orjson.dumps(one), check(one, version)) for one in resources],
+            )
 
     def refused(self) -> list[Refused]:
         """What was refused, with reasons."""

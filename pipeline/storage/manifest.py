@@ -40,6 +40,7 @@ _SHAPELESS: Final = frozenset(
         "evaluation.py",
         "error_classes.py",
         "progress.py",
+        "review",
     }
 )
 """Parts of the package that have no say in what a dataset holds; ``_data`` has versions of its own."""

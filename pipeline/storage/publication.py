@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from pipeline.errors import RunFailed
-from pipeline.fhir import bundle
+from pipeline.fhir import transaction
 from pipeline.paths import RESOURCE_TYPES, DatasetPaths, FhirVersion
 from pipeline.records import Case, Extraction, Refused, Report, encode
 from pipeline.storage import tables
@@ -23,6 +23,7 @@ from pipeline.storage.files import FileEntry, describe, sync, write_json, write_
 from pipeline.storage.manifest import ShardEntry, manifest
 from pipeline.storage.staging import CaseResources, Staging
 from pipeline.storage.swap import exclusive, recover, swap
+from pipeline.validation.resources import Checked
 
 
 def publish(
@@ -130,7 +131,7 @@ class _Publication:
             return self.earlier.entry(shard)
         pairs = list(self.staging.pairs(shard))
         kept = [self._less_withheld(pair) for pair in pairs if pair[0].report_id not in self.withheld.reports]
-        built = tables.build(kept)
+        built = tables.build(kept, self.staging.corrections(shard))
         for name, table in built.items():
             path = self.next.table(name, shard)
             self._list(path, "table", write_table(path, table), shard)
@@ -173,7 +174,8 @@ class _Publication:
                 raise RunFailed(f"Case {case_id} has no {version} resources, and no stage refused it.")
             for resource in case.resources:
                 by_type.write(resource)
-            yield orjson.dumps(bundle(case.resources))
+            paths = [f"{resource.type}/{resource.id}" for resource in case.resources]
+            yield orjson.dumps(transaction(paths, [orjson.Fragment(bytes(r.json)) for r in case.resources]))
 
     def _quarantine(self, shard: int, cases: Sequence[Case]) -> None:
         """Keep withheld cases, whole, for whoever looks into the reason."""
@@ -183,7 +185,7 @@ class _Publication:
         for version in self.versions:
             for staged in self.staging.resources(shard, version):
                 if staged.case_id in built:
-                    built[staged.case_id][version] = staged.resources
+                    built[staged.case_id][version] = [orjson.Fragment(bytes(r.json)) for r in staged.resources]
         path = self.next.quarantined_cases(shard, self.plan.shards)
         lines = (
             orjson.dumps(
@@ -216,14 +218,14 @@ class _ByType(ExitStack):
         for resource_type in RESOURCE_TYPES:
             self._open(resource_type)
 
-    def write(self, resource: dict[str, Any]) -> None:
-        kind, key = resource["resourceType"], resource["id"]
+    def write(self, resource: Checked) -> None:
+        kind, key = resource.type, resource.id
         if (kind, key) in self._seen:
             return
         self._seen.add((kind, key))
         if kind not in self._files:
             self._open(kind)
-        self._files[kind].write(orjson.dumps(resource, option=orjson.OPT_APPEND_NEWLINE))
+        self._files[kind].write(bytes(resource.json) + b"\n")
         self.rows[kind] += 1
 
     def _open(self, resource_type: str) -> None:

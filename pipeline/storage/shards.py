@@ -26,17 +26,18 @@ def shard_of(report_id: str, shards: int) -> int:
     return int.from_bytes(hashlib.blake2b(report_id.encode(), digest_size=8).digest()) % shards
 
 
-def digest(report: bytes) -> str:
+def digest(report: bytes, corrections: bytes = b"") -> str:
     """Digest of an encoded report but its source: a report that moves to another file or line is the same report.
 
-    No stage looks at the source, which is the last field and whose name, with bare quotes, stands in no JSON string.
+    One that is corrected otherwise is not: ``corrections`` are the encoded ones on it.  No stage looks at the source,
+    which is the last field and whose name, with bare quotes, stands in no JSON string.
     """
-    return _hash(report[: report.rindex(b',"source":')])
+    return _hash(report[: report.rindex(b',"source":')] + corrections)
 
 
-def full_digest(report: bytes) -> str:
-    """Digest of an encoded report, source included: equal ones mean equal rows."""
-    return _hash(report)
+def full_digest(report: bytes, corrections: bytes = b"") -> str:
+    """Digest of an encoded report, source included, and of the corrections on it: equal ones mean equal rows."""
+    return _hash(report + corrections)
 
 
 def _hash(content: bytes) -> str:

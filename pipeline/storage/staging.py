@@ -15,6 +15,8 @@ from typing import Any, Final
 import msgspec
 import orjson
 
+from pipeline import corrections as corrections_
+from pipeline.corrections import Correction
 from pipeline.errors import RunFailed, UsageError
 from pipeline.paths import DatasetPaths, FhirVersion
 from pipeline.records import Case, Extraction, Refused, Report, decode_extraction, decode_refused, decode_report, encode
@@ -52,12 +54,14 @@ class Staging:
         options: Mapping[str, Any] | None = None,
         inputs: str | None = None,
         fresh: bool = False,
+        corrections: Iterable[Correction] = (),
     ) -> Plan:
         """Spread a stream of any length over shards by hash of ``report_id``, and plan what to do in each.
 
         Shards that the dataset in place holds as they are need nothing, unless ``fresh``.  A later report of an id
         already seen becomes ``Refused(stage="sources", reason="duplicate-id")``.  ``options``: the JSON-able options
-        that shape the content (not the number of workers); ``inputs``: digest of the input files, for the manifest.
+        that shape the content (not the number of workers); ``inputs``: digest of the input files, for the manifest;
+        ``corrections`` are staged with the shards of the reports they are about, whether these are there or not.
 
         Raises UsageError where the folder is not ours, RunFailed where it cannot be written.
         """
@@ -67,7 +71,8 @@ class Staging:
             count = write_lines(self.paths.stream, _reports_of(items, refused))
             self._spread(self.paths.stream, shard_count(count))
             self.paths.stream.unlink()
-            plan = self._planned(shard_count(count), dict(options or {}), inputs, fresh, refused)
+            corrected = corrections_.by_report(corrections)
+            plan = self._planned(shard_count(count), dict(options or {}), inputs, fresh, refused, corrected)
             self._settle_on(plan, refused)
         except OSError as error:
             raise RunFailed(f"{self.paths.work} cannot be written: {error.strerror}.") from error
@@ -115,6 +120,10 @@ class Staging:
         """The reports of a shard to be made, sorted by ``report_id``."""
         return [decode_report(line) for line in read_lines(self._file(shard, "reports"))]
 
+    def corrections(self, shard: int) -> dict[str, list[Correction]]:
+        """The corrections on reports of a shard to be made, by report id; on some that are not in the input, too."""
+        return {report_id: corrections_.decode_all(line) for report_id, line in self._corrections(shard).items()}
+
     def write_extractions(self, shard: int, extractions: Iterable[Extraction]) -> None:
         """Stage what was found (cases assessed), in any order."""
         ordered = [
@@ -134,10 +143,19 @@ class Staging:
             if report.report_id in found:
                 yield report, found[report.report_id]
 
-    def write_resources(self, shard: int, version: FhirVersion, cases: Iterable[CaseResources]) -> None:
-        """Stage resources, in any order."""
-        ordered = sorted(cases, key=_order)
-        write_lines(self._file(shard, version), map(encode, ordered))
+    def cases(self, shard: int) -> Iterator[tuple[str, bytes, bytes]]:
+        """The id of each case of the shard, its report and itself, encoded; sorted by report id, then as staged."""
+        reports = {_id(line): line for line in read_lines(self._file(shard, "reports"))}
+        for line in read_lines(self._file(shard, "extractions")):
+            for case in _decode_cases(line).cases:
+                encoded = bytes(case)
+                named = _decode_named(encoded)
+                yield named.case_id, reports[named.report_id], encoded
+
+    def write_resources(self, shard: int, version: FhirVersion, cases: Iterable[CaseResources | bytes]) -> None:
+        """Stage resources, encoded or not, in any order."""
+        lines = [case if isinstance(case, bytes) else encode(case) for case in cases]
+        write_lines(self._file(shard, version), sorted(lines, key=lambda line: _order(_decode_named(line))))
 
     def resources(self, shard: int, version: FhirVersion) -> Iterator[CaseResources]:
         """The shard's resources, sorted by report and case id; nothing for a version that was not built."""
@@ -204,7 +222,12 @@ class Staging:
         return self.earlier.resources(shard, version, reports)
 
     def _digests(self, shard: int) -> dict[str, str]:
-        return {_id(line): digest(line) for line in read_lines(self._file(shard, "reports"))}
+        corrected = self._corrections(shard)
+        lines = ((_id(line), line) for line in read_lines(self._file(shard, "reports")))
+        return {report_id: digest(line, corrected.get(report_id, b"")) for report_id, line in lines}
+
+    def _corrections(self, shard: int) -> dict[str, bytes]:
+        return {corrections_.decode_all(line)[0].report: line for line in read_lines(self._file(shard, "corrections"))}
 
     def _file(self, shard: int, name: str) -> Path:
         return self.paths.staged(self.plan.fingerprints[shard], name)
@@ -244,7 +267,13 @@ class Staging:
                 out.writelines(line + b"\n" for line in lines)
 
     def _planned(
-        self, shards: int, options: dict[str, Any], inputs: str | None, fresh: bool, refused: list[Refused]
+        self,
+        shards: int,
+        options: dict[str, Any],
+        inputs: str | None,
+        fresh: bool,
+        refused: list[Refused],
+        corrections: Mapping[str, Sequence[Correction]],
     ) -> Plan:
         """Settle each shard and compare it with the dataset in place; reports of shards to be made are staged."""
         earlier = Earlier(self.paths, shards, options)
@@ -253,17 +282,26 @@ class Staging:
         )
         if fresh:
             shutil.rmtree(self.paths.staged_shards, ignore_errors=True)
+        by_shard: dict[int, dict[str, bytes]] = defaultdict(dict)
+        for report_id, made in sorted(corrections.items()):
+            by_shard[shard_of(report_id, shards)][report_id] = encode(made)
         for shard in range(shards):
             lines = _settled(self.paths.spool(shard), refused)
-            print_ = fingerprint({report_id: full_digest(line) for report_id, line in lines.items()}, options)
+            corrected = by_shard[shard]
+            wanting = {i: full_digest(b"", made) for i, made in corrected.items() if i not in lines}
+            print_ = fingerprint(
+                {i: full_digest(line, corrected.get(i, b"")) for i, line in lines.items()} | wanting, options
+            )
             plan.fingerprints.append(print_)
             plan.reports.append(len(lines))
             if earlier.holds(shard, print_) and not fresh:
                 plan.changes.unchanged += len(lines)
             else:
                 plan.made.append(shard)
-                plan.changes.add({i: digest(line) for i, line in lines.items()}, earlier.digests(shard))
+                digests = {i: digest(line, corrected.get(i, b"")) for i, line in lines.items()}
+                plan.changes.add(digests, earlier.digests(shard))
                 write_lines(self.paths.staged(print_, "reports"), lines.values())
+                write_lines(self.paths.staged(print_, "corrections"), corrected.values())
             self.paths.spool(shard).unlink(missing_ok=True)
         return plan
 
@@ -277,7 +315,24 @@ class Staging:
         write_lines(self.paths.plan, [encode(plan)])
 
 
-def _order(case: Case | CaseResources) -> tuple[str, int, str]:
+class _Cases(msgspec.Struct):
+    """Of an extraction, the cases, undecoded."""
+
+    cases: list[msgspec.Raw] = []
+
+
+class _Named(msgspec.Struct):
+    """Of a case, or of its resources, whose it is."""
+
+    case_id: str
+    report_id: str
+
+
+_decode_cases = msgspec.json.Decoder(_Cases).decode
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
+def _order(case: Case | CaseResources | _Named) -> tuple[str, int, str]:
     """Cases in the order of their reports and numbers (``x-2`` before ``x-10``), in tables and bundles alike."""
     return case.report_id, len(case.case_id), case.case_id
 

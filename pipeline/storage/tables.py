@@ -5,12 +5,14 @@ Belongs here: schemas and the flattening of records into rows.  Does not belong 
 ``reports.text``, end exclusive.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
 
+from pipeline import corrections as corrections_
+from pipeline.corrections import Correction
 from pipeline.paths import TABLES
 from pipeline.records import (
     Assessment,
@@ -60,6 +62,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "reactions": ("case_id", "reaction_id"),
     "assessments": ("case_id", "drug_id", "reaction_id"),
     "mentions": ("report_id", "mention"),
+    "corrections": ("correction_id",),
 }
 """Primary keys. ``report_id`` is in every table, so that each joins to ``reports`` at once."""
 
@@ -194,6 +197,26 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
         assertion=(_TEXT, "present, negated, possible, hypothetical, historical, family or literature."),
         concept=(_TEXT, "Preferred name of the recognised lexicon concept."),
     ),
+    "corrections": _schema(
+        "One row per correction that a person made, applied or not.",
+        correction_id=(_TEXT, "Identifier of the entry in the corrections file."),
+        report_id=(_TEXT, "Report that was corrected; in reports unless status is report_missing."),
+        case_id=(_TEXT, "Case that it was applied to or, where it was not applied, was meant for."),
+        status=(
+            _TEXT,
+            "applied; text_changed: the report's text is another one; fact_missing: no such fact was read there; "
+            "ambiguous: several were; conflicting: ruled out by an earlier correction or its own places; "
+            "case_missing, report_missing: the dataset does not hold it.",
+        ),
+        operation=(_TEXT, "accept, change, reject, add, merge or split."),
+        kind=(_TEXT, "Kind of the fact: drug, reaction, assessment …"),
+        field=(_TEXT, "Field of the fact; null where the fact as a whole is meant."),
+        value=(_TEXT, "What the field, or the fields of an added fact, were set to, as JSON."),
+        fact=(_TEXT, "Where the fact stands in case_json, such as reactions/0/outcome; null where it is gone."),
+        by=(_TEXT, "Who made it."),
+        at=(_TEXT, "When, UTC."),
+        why=(_TEXT, "The reason given."),
+    ),
 }
 
 
@@ -218,13 +241,23 @@ def rows(report: Report, extraction: Extraction) -> dict[str, list[Row]]:
     return result
 
 
-def build(pairs: Iterable[tuple[Report, Extraction]]) -> dict[str, pa.Table]:
-    """All tables of one shard, rows in the order of ``pairs``."""
-    columns: dict[str, list[Row]] = {table: [] for table in TABLES}
+def build(
+    pairs: Iterable[tuple[Report, Extraction]], corrections: Mapping[str, Sequence[Correction]] | None = None
+) -> dict[str, pa.Table]:
+    """All tables of one shard, rows in the order of ``pairs``; ``corrections`` are those on its reports, by report."""
+    pairs = list(pairs)
+    made = all_rows(pairs)
+    made["corrections"] = list(_corrections(corrections or {}, pairs))
+    return {table: pa.Table.from_pylist(made[table], schema=SCHEMAS[table]) for table in TABLES}
+
+
+def all_rows(pairs: Iterable[tuple[Report, Extraction]]) -> dict[str, list[Row]]:
+    """``rows`` of many reports."""
+    result: dict[str, list[Row]] = {table: [] for table in TABLES}
     for report, extraction in pairs:
         for table, more in rows(report, extraction).items():
-            columns[table] += more
-    return {table: pa.Table.from_pylist(columns[table], schema=SCHEMAS[table]) for table in TABLES}
+            result[table] += more
+    return result
 
 
 def _report(report: Report) -> Row:
@@ -334,6 +367,27 @@ def _assessment(assessment: Assessment) -> Row:
         "evidence": _spans(assessment.evidence),
         "facts": _facts(assessment.facts),
     }
+
+
+def _corrections(
+    corrections: Mapping[str, Sequence[Correction]], pairs: Sequence[tuple[Report, Extraction]]
+) -> Iterator[Row]:
+    for correction, case_id, result in corrections_.results(corrections, pairs):
+        value = getattr(correction, "value", getattr(correction, "values", None))
+        yield {
+            "correction_id": correction.id,
+            "report_id": correction.report,
+            "case_id": case_id,
+            "status": result.status,
+            "operation": result.operation,
+            "kind": correction.fact.kind,
+            "field": getattr(correction, "field", None),
+            "value": None if value is None else encode(value).decode(),
+            "fact": result.fact,
+            "by": correction.by,
+            "at": correction.at,
+            "why": correction.why or None,
+        }
 
 
 def mention_of(row: Row) -> Mention:

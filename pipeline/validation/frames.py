@@ -8,18 +8,17 @@ Columns that count defects are 0 where all is well (``spans_outside``, ``verbati
 of a report: words and evidence are compared here, and only the verdict is handed on.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
 import pandas as pd
-import pyarrow as pa
 
 from pipeline.paths import FhirVersion
 from pipeline.records import decode_case
-from pipeline.validation.resources import CaseResources, references
+from pipeline.validation.resources import CaseResources, Checked
 
 Row = dict[str, Any]
 
@@ -64,17 +63,15 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 
 
 def frames(
-    tables: Mapping[str, pa.Table], resources: Mapping[FhirVersion, Iterable[CaseResources]]
+    rows: Mapping[str, Sequence[Row]], resources: Mapping[FhirVersion, Iterable[CaseResources]]
 ) -> dict[str, pd.DataFrame]:
     """Frames of one shard by suite name, for those tables given (plus resources and references when given any version).
 
-    The same for a shard in ``Staging`` and for a published one: ``tables`` from ``storage.tables.build`` or
-    ``Dataset.tables``.  Evidence is compared with the texts in ``tables["reports"]``.
+    The same for a shard in ``Staging`` and for a published one: ``rows`` by table, of ``storage.tables.rows`` or read
+    from its Parquet.  Evidence is compared with the texts in ``rows["reports"]``.
     """
-    shard = _Shard(tables)
-    result = {
-        name: _frame(name, map(make, shard.rows[name])) for name, make in shard.checks().items() if name in tables
-    }
+    shard = _Shard(rows)
+    result = {name: _frame(name, map(make, rows[name])) for name, make in shard.checks().items() if name in rows}
     if resources:
         built = [(version, case) for version, cases in resources.items() for case in cases]
         result["resources"] = _frame("resources", _resource_rows(built))
@@ -83,18 +80,19 @@ def frames(
 
 
 def _frame(name: str, rows: Iterable[Row]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=list(COLUMNS[name]))
+    columns = COLUMNS[name]
+    cells = list(zip(*map(itemgetter(*columns), rows), strict=True)) or [()] * len(columns)
+    return pd.DataFrame(dict(zip(columns, cells, strict=True)))
 
 
 class _Shard:
-    """The rows of a shard's tables, and the keys and texts that they refer to."""
+    """The keys and texts of a shard's tables, that rows refer to, and the checks of a row."""
 
-    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
-        self.rows: dict[str, list[Row]] = {name: table.to_pylist() for name, table in tables.items()}
-        self.texts = {row["report_id"]: row["text"] for row in self.rows.get("reports", [])}
-        self.cases = {row["case_id"] for row in self.rows.get("cases", [])}
-        self.drugs = {(row["case_id"], row["drug_id"]) for row in self.rows.get("drugs", [])}
-        self.reactions = {(row["case_id"], row["reaction_id"]) for row in self.rows.get("reactions", [])}
+    def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
+        self.texts = {row["report_id"]: row["text"] for row in rows.get("reports", ())}
+        self.cases = {row["case_id"] for row in rows.get("cases", ())}
+        self.drugs = {(row["case_id"], row["drug_id"]) for row in rows.get("drugs", ())}
+        self.reactions = {(row["case_id"], row["reaction_id"]) for row in rows.get("reactions", ())}
 
     def checks(self) -> dict[str, Callable[[Row], Row]]:
         return {
@@ -183,14 +181,13 @@ class _Shard:
             said = f"{text[start : gap['start']]} {text[gap['end'] : end]}" if gap else text[start:end]
         return row | {
             "report_known": text is not None,
-            "spans_outside": self._outside({"report_id": row["report_id"], "spans": [row, gap]}),
+            "spans_outside": _outside([row, gap], len(text or "")),
             "verbatim_unquoted": int(text is not None and said != row["text"]),
         }
 
     def _outside(self, row: Row) -> int:
         """How many spans anywhere in the row are empty or reach out of the report's text."""
-        size = len(self.texts.get(row["report_id"], ""))
-        return sum(not 0 <= start < end <= size for start, end in _spans(row))
+        return _outside(list(row.values()), len(self.texts.get(row["report_id"], "")))
 
     def _unquoted(self, report_id: str, fact: Row) -> int:
         """How many verbatim forms of a fact are not read in any stretch of its evidence, spaces and breaks aside."""
@@ -205,16 +202,18 @@ def _plain(text: str) -> str:
     return "".join(text.split())
 
 
-def _spans(value: Any) -> Iterator[tuple[int, int]]:
-    if isinstance(value, dict):
-        if "start" in value and "end" in value:
-            yield value["start"], value["end"]
-        else:
-            for child in value.values():
-                yield from _spans(child)
-    elif isinstance(value, list):
-        for child in value:
-            yield from _spans(child)
+def _outside(values: Iterable[Any], size: int) -> int:
+    """How many spans in ``values`` and below are empty or reach out of a text of ``size`` code points."""
+    found = 0
+    for value in values:
+        if isinstance(value, list):
+            found += _outside(value, size)
+        elif isinstance(value, dict):
+            if "start" in value and "end" in value:
+                found += not 0 <= value["start"] < value["end"] <= size
+            else:
+                found += _outside(value.values(), size)
+    return found
 
 
 def _incomplete(fact: Row) -> int:
@@ -240,42 +239,42 @@ def _sound(row: Row) -> bool:
 
 def _resource_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[Row]:
     """One row per resource and case: a resource that cases share has to be the same in each."""
-    contents: dict[tuple[Any, ...], set[bytes]] = {}
+    first: dict[tuple[str, str, str], Checked] = {}
+    contradicted = set()
     for version, case in built:
         for resource in case.resources:
-            contents.setdefault(_identity(version, resource), set()).add(msgspec.json.encode(resource))
+            key = version, resource.type, resource.id
+            other = first.setdefault(key, resource)
+            if other is not resource and bytes(other.json) != bytes(resource.json):
+                contradicted.add(key)
     for version, case in built:
-        for resource, problems in zip(case.resources, case.problems, strict=True):
+        for resource in case.resources:
             yield {
                 "version": version,
                 "report_id": case.report_id,
                 "case_id": case.case_id,
-                "type": resource.get("resourceType"),
-                "id": resource.get("id"),
-                "problems": len(problems),
-                "problem_messages": "; ".join(problems),
-                "contradicted": len(contents[_identity(version, resource)]) > 1,
-                "narrative": bool(resource.get("text", {}).get("div")),
+                "type": resource.type or None,
+                "id": resource.id or None,
+                "problems": len(resource.problems),
+                "problem_messages": "; ".join(resource.problems),
+                "contradicted": (version, resource.type, resource.id) in contradicted,
+                "narrative": resource.narrative,
             }
-
-
-def _identity(version: FhirVersion, resource: Row) -> tuple[Any, ...]:
-    return version, resource.get("resourceType"), resource.get("id")
 
 
 def _reference_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[Row]:
     """One row per reference: it has to point into the bundle of its own case."""
     for version, case in built:
-        there = Counter(f"{resource.get('resourceType')}/{resource.get('id')}" for resource in case.resources)
+        there = {f"{resource.type}/{resource.id}" for resource in case.resources}
         for resource in case.resources:
-            for path, target in references(resource):
+            for path, target in resource.references:
                 target_type, _, target_id = target.rpartition("/")
                 yield {
                     "version": version,
                     "report_id": case.report_id,
                     "case_id": case.case_id,
-                    "source_type": resource.get("resourceType"),
-                    "source_id": resource.get("id"),
+                    "source_type": resource.type or None,
+                    "source_id": resource.id or None,
                     "path": path,
                     "target_type": target_type,
                     "target_id": target_id,

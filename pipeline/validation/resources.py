@@ -9,7 +9,7 @@ Messages are ``"path: rule"`` and quote no value of a resource, for values may c
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from typing import Any, Final
@@ -17,46 +17,45 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from pipeline.data import MAPPINGS
 from pipeline.paths import RESOURCE_TYPES, FhirVersion
+from pipeline.validation.compiled import sound
+from pipeline.validation.rules import (
+    ID,
+    LOCAL,
+    PACKAGE,
+    Element,
+    code_systems,
+    elements,
+    extensions,
+    tail,
+    value_set,
+)
 
 Json = dict[str, Any]
 
 
-class CaseResources(msgspec.Struct, kw_only=True, frozen=True):
-    """The resources of one case in one FHIR version, in dependency order, and what is wrong with each of them.
+class Checked(msgspec.Struct, kw_only=True, frozen=True):
+    """A resource as the JSON that is published, and what later stages ask of it, so that none has to read it again.
 
-    ``problems`` runs parallel to ``resources`` (``check`` of each) and never holds report text.
+    ``problems`` (``check``) hold no report text; ``narrative``: whether there is one; ``references``: see there.
     """
+
+    type: str
+    id: str
+    json: msgspec.Raw
+    problems: list[str]
+    narrative: bool
+    references: list[tuple[str, str]]
+
+
+class CaseResources(msgspec.Struct, kw_only=True, frozen=True):
+    """The resources of one case in one FHIR version, in dependency order."""
 
     case_id: str
     report_id: str
-    resources: list[Json]
-    problems: list[list[str]]
+    resources: list[Checked]
 
 
-class _Element(msgspec.Struct, frozen=True):
-    """What ``mappings/validation`` says of one element; see the comment at the top of those files."""
-
-    type: str | None = None
-    targets: list[str] | None = None
-    values: str | None = None
-    min: int = 0
-
-
-class _Rules(msgspec.Struct):
-    elements: dict[str, dict[str, _Element]]
-    values: dict[str, dict[str, list[str]]]
-    systems: dict[str, list[str]]
-    extensions: list[str]
-
-
-_PACKAGE: Final = {"R4": "fhir.resources.R4B", "R5": "fhir.resources"}
-"""R4B and R4 are the same for the published resource types."""
-_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-"""Data type ``id`` of FHIR R4 and R5."""
-_LOCAL: Final = re.compile(r"([A-Za-z]+)/([A-Za-z0-9\-.]{1,64})")
-"""A relative reference, without a version: the only form that every loader takes."""
 _PART: Final = re.compile(r"extension\[\d+\]\.extension\[\d+\]\.$")
 
 
@@ -65,29 +64,58 @@ def check(resource: Json, version: FhirVersion) -> list[str]:
 
     A type that the dataset does not publish (``paths.RESOURCE_TYPES``) is wrong by itself.
     """
+    try:
+        line = orjson.dumps(resource)
+    except TypeError:  # no JSON: the model says so
+        return problems(resource, version)
+    return [] if sound(line, version) else problems(resource, version)
+
+
+def checked(resource: Json, version: FhirVersion) -> Checked:
+    """``check`` a resource and write it. Raises TypeError where it cannot be written as JSON."""
+    line = orjson.dumps(resource)
+    return described(resource, line, [] if sound(line, version) else problems(resource, version))
+
+
+def described(resource: Json, line: bytes, problems: list[str]) -> Checked:
+    """``resource`` with its JSON ``line``, and ``problems`` that are known."""
+    return Checked(
+        type=resource.get("resourceType", ""),
+        id=resource.get("id", ""),
+        json=msgspec.Raw(line),
+        problems=problems,
+        narrative=bool(resource.get("text", {}).get("div")),
+        references=references(resource),
+    )
+
+
+def problems(resource: Json, version: FhirVersion) -> list[str]:
+    """``check``, the long way for all resources: by the models and by each rule. ``sound`` saves most of them this."""
     resource_type = resource.get("resourceType")
     if resource_type not in RESOURCE_TYPES:
         return ["resourceType: not one of the published types"]
     return [*_model_problems(resource, resource_type, version), *_rule_problems(resource, resource_type, version)]
 
 
-def references(resource: Json) -> Iterator[tuple[str, str]]:
+def references(resource: Json) -> list[tuple[str, str]]:
     """Path and target (``Type/id``, or whatever is written) of each literal reference, ``#contained`` ones aside."""
-    for path, value in _walk(resource, ""):
+    found: list[tuple[str, str]] = []
+    _collect(resource, (), found)
+    return found
+
+
+def _collect(value: Json | list[Any], path: tuple[int | str, ...], found: list[tuple[str, str]]) -> None:
+    """The references in ``value``, which stands at ``path``, and below. Every element passes here: it is kept quick."""
+    if isinstance(value, dict):
         target = value.get("reference")
         if isinstance(target, str) and not target.startswith("#"):
-            yield path, target
-
-
-def _walk(value: Any, path: str) -> Iterator[tuple[str, Json]]:
-    """Every object in ``value`` with its path, list positions included."""
-    if isinstance(value, dict):
-        yield path, value
-        for key, child in value.items():
-            yield from _walk(child, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for position, child in enumerate(value):
-            yield from _walk(child, f"{path}[{position}]")
+            found.append((_dotted(path), target))
+        parts: Iterable[tuple[int | str, Any]] = value.items()
+    else:
+        parts = enumerate(value)
+    for step, child in parts:
+        if (kind := type(child)) is dict or kind is list:
+            _collect(child, (*path, step), found)
 
 
 def _model_problems(resource: Json, resource_type: str, version: FhirVersion) -> Iterator[str]:
@@ -98,50 +126,22 @@ def _model_problems(resource: Json, resource_type: str, version: FhirVersion) ->
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False, include_context=False):
             yield f"{_dotted(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+    except (AttributeError, KeyError, TypeError):  # some validators of fhir.resources expect what others have to ensure
+        yield "(resource): an element is of another type than the model can tell"
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:
-    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in location]
+    steps = [f"[{step}]" if type(step) is int else f".{step}" for step in location]
     return "".join(steps).lstrip(".") or "(resource)"
 
 
 @cache
 def _model(resource_type: str, version: FhirVersion) -> Any:
-    return getattr(import_module(f"{_PACKAGE[version]}.{resource_type.lower()}"), resource_type)
-
-
-@cache
-def _rules(version: FhirVersion) -> _Rules:
-    return msgspec.json.decode((MAPPINGS / "validation" / f"{version}.json").read_bytes(), type=_Rules)
-
-
-@cache
-def _code_systems(version: FhirVersion) -> dict[str, frozenset[str]]:
-    return {system: frozenset(codes) for system, codes in _rules(version).systems.items()}
-
-
-@cache
-def _value_set(url: str, version: FhirVersion) -> frozenset[tuple[str, str]]:
-    return frozenset((system, code) for system, codes in _rules(version).values[url].items() for code in codes)
-
-
-@cache
-def _extensions(version: FhirVersion) -> frozenset[str]:
-    """HL7's extensions, those of its guides that we use, and ours by the end of their URL (the base is a setting)."""
-    from pipeline.fhir import profiles
-
-    guides = orjson.loads((MAPPINGS / "validation" / "extensions.json").read_bytes())["guides"].values()
-    own = {_tail(profile["url"]) for profile in profiles(version) if profile["resourceType"] == "StructureDefinition"}
-    used = {guide["base"] + name for guide in guides for name in guide["names"]}
-    return frozenset(_rules(version).extensions) | used | own
-
-
-def _tail(url: str) -> str:
-    return "/".join(url.rsplit("/", 2)[1:])
+    return getattr(import_module(f"{PACKAGE[version]}.{resource_type.lower()}"), resource_type)
 
 
 def _rule_problems(resource: Json, resource_type: str, version: FhirVersion) -> Iterator[str]:
-    if not isinstance(identifier := resource.get("id"), str) or not _ID.fullmatch(identifier):
+    if not isinstance(identifier := resource.get("id"), str) or not ID.fullmatch(identifier):
         yield "id: 1 to 64 letters, digits, hyphens and dots"
     yield from _object_problems(resource, resource_type, "", version)
 
@@ -150,7 +150,7 @@ def _object_problems(node: Any, kind: str, path: str, version: FhirVersion) -> I
     """Problems of an object of data type ``kind`` and of all below it, as far as the rules know types."""
     if not isinstance(node, dict):
         return  # the model says so
-    elements = _rules(version).elements.get(kind, {})
+    rules = elements(version).get(kind, {})
     for name in _required(kind, version):
         if name not in node and f"_{name}" not in node:
             yield f"{path}{name}: required"
@@ -160,11 +160,11 @@ def _object_problems(node: Any, kind: str, path: str, version: FhirVersion) -> I
         yield from _extension_problems(node, path, version)
     for name, value in node.items():
         place = f"{path}{name}"
-        rule = elements.get(name)
+        rule = rules.get(name)
         if rule and rule.values:
             yield from _binding_problems(value, rule, place, version)
         if rule and rule.targets:
-            for item in _each(value):
+            for item in _objects(_each(value)):
                 yield from _target_problems(item, rule.targets, place)
         # A primitive's own extensions stand beside it, under its name with an underscore.
         child = (
@@ -181,12 +181,12 @@ def _object_problems(node: Any, kind: str, path: str, version: FhirVersion) -> I
 
 @cache
 def _required(kind: str, version: FhirVersion) -> tuple[str, ...]:
-    return tuple(name for name, rule in _rules(version).elements.get(kind, {}).items() if rule.min)
+    return tuple(name for name, rule in elements(version).get(kind, {}).items() if rule.min)
 
 
 def _coding_problems(coding: Json, path: str, version: FhirVersion) -> Iterator[str]:
-    codes = _code_systems(version).get(str(coding.get("system")))
-    if codes is not None and coding.get("code") not in codes:
+    codes = code_systems(version).get(str(coding.get("system")))
+    if codes is not None and str(coding.get("code")) not in codes:
         yield f"{path}code: not a code of its code system"
 
 
@@ -194,15 +194,20 @@ def _each(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _binding_problems(value: Any, rule: _Element, place: str, version: FhirVersion) -> Iterator[str]:
-    members = _value_set(str(rule.values), version)
+def _objects(values: list[Any]) -> list[Json]:
+    """Those that are objects: of others the model says that they should be."""
+    return [value for value in values if isinstance(value, dict)]
+
+
+def _binding_problems(value: Any, rule: Element, place: str, version: FhirVersion) -> Iterator[str]:
+    members = value_set(str(rule.values), version)
     codes = {code for _, code in members}
     for item in _each(value):
         if isinstance(item, str):
             known = item in codes
         else:
-            codings = [item] if rule.type == "Coding" else item.get("coding", [])
-            known = any((coding.get("system"), coding.get("code")) in members for coding in codings)
+            codings = [item] if rule.type == "Coding" or not isinstance(item, dict) else _each(item.get("coding"))
+            known = any((str(c.get("system")), str(c.get("code"))) in members for c in _objects(codings))
         if not known:
             yield f"{place}: a code of {rule.values} is required"
 
@@ -213,7 +218,7 @@ def _target_problems(value: Json, targets: list[str], place: str) -> Iterator[st
         reference, place = reference.get("reference"), f"{place}.reference"
     if not isinstance(reference, str) or reference.startswith("#"):
         return
-    local = _LOCAL.fullmatch(reference)
+    local = LOCAL.fullmatch(reference)
     if not local:
         yield f"{place}.reference: must be a relative Type/id"
     elif local[1] not in targets and "Resource" not in targets:
@@ -226,5 +231,5 @@ def _extension_problems(extension: Json, path: str, version: FhirVersion) -> Ite
         return  # the model says so
     if _PART.search(path) and "/" not in url:
         return  # parts of a complex extension have names, and only its own definition could tell which
-    if url not in _extensions(version) and _tail(url) not in _extensions(version):
+    if url not in extensions(version) and tail(url) not in extensions(version):
         yield f"{path}url: unknown extension"

@@ -38,7 +38,7 @@ def tree(dataset: Dataset) -> dict[str, str]:
             files[f"cases/{row['case_id']}.json"] = json.loads(row["case_json"])
         for version in dataset.versions:
             for case in dataset.resources(shard, version, lambda resource, version: []):
-                files[f"fhir/{version}/{case.case_id}.json"] = case.resources
+                files[f"fhir/{version}/{case.case_id}.json"] = [orjson.loads(bytes(one.json)) for one in case.resources]
     return {path: json.dumps(content, indent=1, ensure_ascii=False) + "\n" for path, content in files.items()}
 
 

@@ -5,9 +5,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from pipeline import fhir
 from pipeline.paths import FHIR_VERSIONS, DatasetPaths
 from pipeline.storage import CaseResources, Dataset, Staging, publish
+from pipeline.validation.resources import described
 from tests.unit.storage.storage_samples import extraction, report
 
 
@@ -46,7 +49,8 @@ def dataset(
                     resources = fhir.build(case, source, version)
                     _mark(resources, bad=case.case_id in bad, changed=case.case_id in changed)
                     ids = {"case_id": case.case_id, "report_id": case.report_id}
-                    built.append(CaseResources(**ids, resources=resources, problems=[[] for _ in resources]))
+                    written = [described(resource, orjson.dumps(resource), []) for resource in resources]
+                    built.append(CaseResources(**ids, resources=written))
             staging.write_resources(shard, version, built)
     definitions = {version: fhir.profiles(version) if profiles else [] for version in FHIR_VERSIONS}
     publish(DatasetPaths(root), profiles=definitions, validation={})

@@ -54,7 +54,7 @@ def test_bundles_and_resource_files_hold_the_same_resources(name: str, run: Run)
     _, dataset = run(name)
     for version in FHIR_VERSIONS:
         bundled = {
-            f"{resource['resourceType']}/{resource['id']}": resource
+            f"{resource.type}/{resource.id}": orjson.loads(bytes(resource.json))
             for shard in range(dataset.shards)
             for case in dataset.resources(shard, version, lambda resource, version: [])
             for resource in case.resources

@@ -21,7 +21,18 @@ def imported(code: str, stdin: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "package", ["sources", "terminology", "extraction", "assessment", "fhir", "batches", "engines.local", "evaluation"]
+    "package",
+    [
+        "sources",
+        "terminology",
+        "extraction",
+        "assessment",
+        "fhir",
+        "batches",
+        "engines.local",
+        "evaluation",
+        "review.pages",
+    ],
 )
 def test_pure_packages_import_none_of_it(package: str) -> None:
     assert not HEAVY & imported(f"import pipeline.{package}")

@@ -14,7 +14,7 @@ import pytest
 from pipeline.paths import DatasetPaths
 from pipeline.server import Bulk, Limits, LoadResult, Options, Settings, load
 from pipeline.storage import Dataset
-from tests.integration import fhir_server, java, questions
+from tests.integration import documentation, fhir_server, java, questions
 from tests.integration.command import case2fhir
 from tests.integration.fault_proxy import Drop, Status, in_front_of
 from tests.integration.load_samples import dataset, references
@@ -167,3 +167,15 @@ def targets(element: Any) -> Iterator[str]:
     if isinstance(element, list):
         for part in element:
             yield from targets(part)
+
+
+def test_the_first_steps_end_with_an_answer(hapi: Hapi, tmp_path: Path) -> None:
+    """docs/tutorial.md with HAPI; what its blocks print is compared in test_documentation.py."""
+    session = documentation.Session(tmp_path, hapi.base)
+    for block in documentation.blocks("docs/tutorial.md"):
+        if block.language in documentation.RUN and block.covered_by is None:
+            session.run(block)
+    found = json.loads((tmp_path / "tutorial" / "answer.json").read_text(encoding="utf-8"))
+    said = questions.answer(found)
+    assert "AdverseEvent (urticaria)" in said
+    assert "MedicationStatement (amoxicillin, stopped)" in said

@@ -34,6 +34,10 @@ def test_an_installed_wheel_runs_outside_the_checkout(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "manifest.json").is_file()
+    review = [str(python.with_name("case2fhir")), "review", "out"]
+    done = subprocess.run(review, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "out" / "review" / "cases").glob("*/*.html"))
     where = [str(python), "-c", "from pipeline import data; print(data.MAPPINGS, data.EXPECTATIONS)"]
     found = subprocess.run(where, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert str(ROOT) not in found

@@ -1,11 +1,13 @@
 """Batch functions: one bad report never takes the others along, and its text never gets into the refusal."""
 
 import pickle
+from typing import get_args
 
 import pyarrow as pa
 import pytest
 
 from pipeline import batches, records
+from pipeline.engines import Death
 from pipeline.records import Case, Extraction, Mention, Report, Source
 
 SECRET = "Mrs. Miller"
@@ -60,8 +62,8 @@ def test_a_report_that_raises_is_refused_with_place_and_without_text(monkeypatch
     assert SECRET not in refused.message
 
 
-@pytest.mark.parametrize("error", [ImportError, FileNotFoundError])
-def test_a_broken_installation_is_no_fault_of_the_report(
+@pytest.mark.parametrize("error", [ImportError, FileNotFoundError, MemoryError])
+def test_a_broken_installation_or_want_of_memory_is_no_fault_of_the_report(
     error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def extract(_: Report) -> Extraction:
@@ -72,9 +74,17 @@ def test_a_broken_installation_is_no_fault_of_the_report(
         batches.extract_batch(of(report("a")))
 
 
-def test_a_report_that_killed_its_worker_is_refused() -> None:
-    (row,) = batches.extract_crashed(of(report("a"))).to_pylist()
-    assert records.decode_refused(row["refused"]).reason == "crashed"
+@pytest.mark.parametrize("death", get_args(Death))
+def test_a_report_or_case_that_ended_its_worker_is_refused_and_named(death: Death) -> None:
+    (row,) = batches.extract_crashed(of(report("a", SECRET)), death).to_pylist()
+    refused = records.decode_refused(row["refused"])
+    assert (refused.stage, refused.reason, refused.report_id) == ("extraction", death, "a")
+    case = Case(case_id="a-1", report_id="a")
+    (batch,) = batches.batches([(records.encode(report("a", SECRET)), records.encode(case))], batches.CASES)
+    (row,) = batches.resources_crashed(batch, death).to_pylist()
+    refused = records.decode_refused(row["refused"])
+    assert (refused.stage, refused.reason, refused.case_id) == ("fhir", death, "a-1")
+    assert SECRET not in refused.message
 
 
 def test_tasks_travel_to_other_processes() -> None:
@@ -99,10 +109,10 @@ def test_each_case_gives_its_resources_in_the_versions_asked_for() -> None:
 
 
 def test_a_case_that_cannot_be_mapped_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(case: Case, report: Report, version: str) -> list[dict[str, object]]:
+    def build(case: Case, report: Report, versions: object) -> dict[str, object]:
         raise KeyError(SECRET)
 
-    monkeypatch.setattr("pipeline.fhir.build", build)
+    monkeypatch.setattr("pipeline.fhir.build_each", build)
     case = Case(case_id="a-1", report_id="a")
     (batch,) = batches.batches([(records.encode(report("a")), records.encode(case))], batches.CASES)
     (row,) = batches.resources_batch(batch, ("R4",)).to_pylist()

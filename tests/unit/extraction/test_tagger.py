@@ -81,9 +81,14 @@ def test_sentences_do_not_influence_each_other(model: Tagger) -> None:
     assert model.tag([], []) == []
 
 
-def test_the_word_cache_starts_anew_when_it_is_full(model: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_word_cache_forgets_what_was_used_longest_ago(model: Tagger, monkeypatch: pytest.MonkeyPatch) -> None:
     before = model.scores(SENTENCES, MARKS)
-    monkeypatch.setattr(tagger, "_CACHE", 3)
+    monkeypatch.setattr(tagger, "_CACHE", 4)
+    model.scores([["seldom", "used", "before"]], [[[], [], []]])
+    model.scores([["used", "before"]], [[[], []]])
+    model.scores([["used", "before"]], [[[], []]])
+    assert {"used", "before"} <= set(model.tables._known)
+    assert len(model.tables._known) <= 4
     after = model.scores(SENTENCES, MARKS)
     assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
 

@@ -7,10 +7,12 @@ from pipeline.records import (
     Case,
     Coding,
     Concept,
+    CorrectionResult,
     Drug,
     Exposure,
     Naranjo,
     NaranjoItem,
+    Operation,
     Patient,
     Reaction,
     Report,
@@ -286,6 +288,28 @@ def no_reaction() -> tuple[Case, Report]:
     return Case(case_id="q-1", report_id="q", patient=patient, drugs=drugs), report
 
 
+def corrected() -> tuple[Case, Report]:
+    """The rich case after a person accepted, changed and removed facts of it."""
+    case, report = rich()
+    about: list[tuple[Operation, str | None]] = [
+        ("accept", "reactions/0/outcome"),
+        ("change", "drugs/0/role"),
+        ("reject", None),
+    ]
+    case.corrections = [
+        CorrectionResult(
+            correction=f"c{n}",
+            operation=operation,
+            by="R. <Reviewer>",
+            at="2026-11-21T19:05:00Z",
+            why="a & b\n",
+            fact=fact,
+        )
+        for n, (operation, fact) in enumerate(about)
+    ]
+    return case, report
+
+
 SAMPLES = {
     "rich": rich,
     "minimal": minimal,
@@ -295,4 +319,5 @@ SAMPLES = {
     "doses": doses,
     "no_suspect": no_suspect,
     "no_reaction": no_reaction,
+    "corrected": corrected,
 }

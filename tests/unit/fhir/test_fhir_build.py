@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.fhir import ORDER, Options, Resource, Version, build
+from pipeline.fhir.codes import codes
 from pipeline.fhir.common import episode_status
-from pipeline.records import Case, Drug, Exposure, Patient, Report
+from pipeline.records import Case, CorrectionResult, Drug, Exposure, Patient, Report
 from tests.unit.fhir.fhir_samples import RICH_TEXT, SAMPLES, hostile, minimal, rich
 
 VERSIONS: tuple[Version, ...] = ("R4", "R5")
@@ -157,6 +158,54 @@ def test_provenance_names_software_source_and_targets(version: Version) -> None:
     dated = build(case, report, version, options=Options(recorded="2026-01-31T00:00:00Z"))[-1]
     assert dated["recorded"] == "2026-01-31T00:00:00Z"
     check_model(dated, version)
+
+
+@every
+@pytest.mark.parametrize(
+    ("operation", "fact", "targets", "activity"),
+    [
+        ("accept", "reactions/0/outcome", ["AdverseEvent", "Condition"], "verify"),
+        ("change", "drugs/0/exposures/1/dose", ["MedicationStatement"], "correct"),
+        ("merge", "drugs/0", ["MedicationStatement", "MedicationStatement"], "correct"),
+        ("change", "assessments/0/dechallenge", ["AdverseEvent"], "correct"),
+        ("add", "patient/history/0", ["Condition"], "correct"),
+        ("change", "patient/age", ["AdverseEvent"], "correct"),
+        ("change", "patient/sex", ["Patient"], "correct"),
+        ("reject", None, ["Patient"], "correct"),
+    ],
+)
+def test_what_a_person_verified_says_who_when_why_and_of_what(
+    version: Version, operation: Any, fact: str | None, targets: list[str], activity: str
+) -> None:
+    case, report = rich()
+    case.drugs[0].exposures = case.drugs[0].exposures[:2]
+    case.reactions = case.reactions[:1]
+    case.corrections = [
+        CorrectionResult(
+            correction="c_1",
+            operation=operation,
+            by="R. <Reviewer>",
+            at="2026-11-21T19:05:00Z",
+            why="read again",
+            fact=fact,
+        ),
+        CorrectionResult(correction="c2", operation="reject", by="R", at="2026-11-21T19:05:00Z", status="fact_missing"),
+    ]
+    *made, verification = build(case, report, version)
+    assert [r["resourceType"] for r in made].count("Provenance") == 1
+    assert len(verification["id"]) <= 64
+    ids = {f"{r['resourceType']}/{r['id']}" for r in made}
+    about = [target["reference"] for target in verification["target"]]
+    assert set(about) <= ids
+    assert sorted(reference.split("/")[0] for reference in about) == targets
+    assert verification["recorded"] == "2026-11-21T19:05:00Z"
+    agent = verification["agent"][0]
+    assert agent["type"]["coding"][0]["code"] == "verifier"
+    assert agent["who"]["display"] == "R. <Reviewer>"
+    assert verification["activity"]["coding"] == codes(version, Options().base).codings("activity", activity)
+    why = verification["reason"][0] if version == "R4" else verification["authorization"][0]["concept"]
+    assert why["text"] == "read again"
+    check_model(verification, version)
 
 
 @every

@@ -1,6 +1,6 @@
 """The stages of a run without Dagster, Great Expectations and real extraction: fast enough for hundreds of runs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from pipeline import batches
-from pipeline.engines.local import LocalEngine
+from pipeline.corrections import Correction
+from pipeline.engines.local import InlineEngine
 from pipeline.orchestration import record, stages
 from pipeline.paths import FHIR_VERSIONS, DatasetPaths, FhirVersion
-from pipeline.records import Case, Extraction, Mention, Report, Source
-from pipeline.storage import CaseResources, Staging, exclusive, publication, shards, swap
+from pipeline.records import Case, Extraction, Mention, Report, Source, encode
+from pipeline.storage import Staging, exclusive, publication, shards, swap
 from pipeline.validation import suites
 from pipeline.validation.suites import ExpectationResult, SuiteResult
 from tests.unit.storage import storage_samples
@@ -29,14 +30,21 @@ def report(report_id: str, variant: str, place: int = 1) -> Report:
     return Report(report_id=report_id, text=f"{storage_samples.TEXT} {variant}", source=source)
 
 
-def run(root: Path, reports: Iterable[Report], *, fhir: str = "both", fresh: bool = False) -> dict[str, Any]:
+def run(
+    root: Path,
+    reports: Iterable[Report],
+    *,
+    fhir: str = "both",
+    fresh: bool = False,
+    corrections: Iterable[Correction] = (),
+) -> dict[str, Any]:
     """A run over ``reports``; returns its record."""
     paths = DatasetPaths(root)
     versions = tuple(version for version in FHIR_VERSIONS if fhir in ("both", version))
     paths.claim()
-    with exclusive(paths), LocalEngine(1) as engine:
+    with exclusive(paths), InlineEngine() as engine:
         staging = Staging(paths)
-        staging.spool(reports, options=record.options(fhir), fresh=fresh)
+        staging.spool(reports, options=record.options(fhir), fresh=fresh, corrections=corrections)
         stages.validate(staging, "reports", ("reports",), stages.report_frames)
         stages.extract(staging, engine, tick)
         stages.validate(staging, "cases", ("cases", "drugs"), stages.case_frames)
@@ -62,7 +70,7 @@ def stand_ins(reports_per_shard: int) -> Iterator[None]:
         patch.setattr(batches, "extract", _extract)
         patch.setattr(batches, "assess", lambda case, report, mentions: case)
         patch.setattr(batches, "_build", _build)
-        patch.setattr(suites, "run", _check)
+        patch.setattr(suites, "run_each", lambda suite, frames: [_check(suite, frame) for frame in frames])
         patch.setattr("pipeline.fhir.profiles", lambda version: [PROFILE])
         for module in (swap, publication):
             patch.setattr(module, "sync", lambda path: None)  # half of the time
@@ -82,10 +90,9 @@ def _extract(report: Report) -> Extraction:
     return Extraction(id=report.report_id, mentions=[mention], cases=cases)
 
 
-def _build(case: Case, report: Report, version: FhirVersion) -> CaseResources:
-    built = storage_samples.case_resources(case)
-    built.resources[0]["name"] = [{"text": f"{version} {report.text[-4:]}"}]
-    return built
+def _build(case: Case, report: Report, versions: Sequence[FhirVersion]) -> dict[FhirVersion, bytes]:
+    names = {version: [{"text": f"{version} {report.text[-4:]}"}] for version in versions}
+    return {v: encode(storage_samples.case_resources(case, Patient={"name": name})) for v, name in names.items()}
 
 
 def _check(suite: str, frame: pd.DataFrame) -> SuiteResult:

@@ -4,15 +4,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.corrections import Change, Correction, Fact, digest
 from pipeline.paths import DatasetPaths
 from pipeline.records import Report
 from pipeline.storage import Dataset, current, manifest
 from tests.unit.orchestration.pipeline_samples import extracted, report, run, stand_ins
+from tests.unit.storage import storage_samples
 from tests.unit.storage.storage_samples import files
 
 
@@ -62,6 +65,80 @@ def test_after_any_adds_changes_and_removals_the_dataset_is_that_of_a_fresh_run(
         run(fresh, reports, fhir=fhir)
         assert published(grown) == published(fresh)
         assert Dataset.open(grown).damaged() == []
+
+
+def correction(number: int, report_id: str, variant: str) -> Correction:
+    """One of a few corrections of a report as it reads in that variant."""
+    about = Fact(kind="reaction", at=storage_samples.at("erythema multiforme"))
+    outcomes = ["fatal", "recovering", "unknown"]
+    return Change(
+        id=f"{report_id}-{number}",
+        at="2026-11-21T19:05:00Z",
+        by="A. Reviewer",
+        report=report_id,
+        text=digest(report(report_id, variant)),
+        case=f"{report_id}-{1 + number % 2}",
+        fact=about,
+        field="outcome",
+        value=outcomes[number],
+    )
+
+
+CORRECTED = st.lists(
+    st.tuples(st.integers(0, 2), IDS, st.sampled_from(["one", "two", "other"])), max_size=6, unique_by=lambda c: c[:2]
+)
+
+
+@settings(max_examples=10, deadline=None)
+@given(CORPORA, st.lists(st.tuples(CORPORA, CORRECTED), min_size=2, max_size=2))
+def test_after_any_corrections_and_changes_the_dataset_is_that_of_a_fresh_run(
+    base: dict[str, str], steps: list[tuple[dict[str, str], list[tuple[int, str, str]]]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        grown, fresh = Path(folder, "grown"), Path(folder, "fresh")
+        for more, corrected in steps:
+            reports, corrections = corpus(**base | more), [correction(*one) for one in corrected]
+            run(grown, reports, corrections=corrections)
+        record = run(fresh, reports, corrections=corrections)
+        assert published(grown) == published(fresh)
+        assert sum(record["corrections"]["by_status"].values()) == len(corrections)
+
+
+def test_exactly_the_reports_whose_corrections_changed_are_extracted_again(tmp_path: Path) -> None:
+    reports = corpus(**{f"r{n}": "one" for n in range(11)})
+    first, second = correction(0, "r3", "one"), correction(0, "r7", "one")
+    run(tmp_path, reports, corrections=[first])
+    for corrections, again in (([first, second], ["r7"]), ([second], ["r3"]), ([second], []), ([], ["r7"])):
+        extracted.clear()
+        record = run(tmp_path, reports, corrections=corrections)
+        assert extracted == again
+        assert changes(record) == {
+            name: n for name, n in (("changed", len(again)), ("unchanged", 11 - len(again))) if n
+        }
+        outcomes = {row["report_id"]: row["outcome"] for row in _rows(tmp_path, "reactions")}
+        corrected = {one.report for one in corrections}
+        assert {i for i, outcome in outcomes.items() if outcome == "fatal"} == corrected
+
+
+def test_a_correction_is_told_of_whatever_becomes_of_its_report(tmp_path: Path) -> None:
+    made = [correction(0, name, "one") for name in ("here", "changed", "gone", "crashes", "bad-1", "none")]
+    reports = [*corpus(here="one", changed="other", crashes="crash", none="none"), report("bad-1", "one")]
+    record = run(tmp_path, reports, corrections=made)
+    assert {row["report_id"]: row["status"] for row in _rows(tmp_path, "corrections")} == {
+        "here": "applied",
+        "changed": "text_changed",
+        "gone": "report_missing",
+        "crashes": "report_missing",
+        "bad-1": "case_missing",  # withheld by a check
+        "none": "text_changed",
+    }
+    assert record["corrections"]["by_status"]["applied"] == 1
+    assert len(record["corrections"]["not_applied"]) == 5
+
+
+def _rows(root: Path, table: str) -> list[dict[str, Any]]:
+    dataset = Dataset.open(root)
+    return [row for shard in range(dataset.shards) for row in dataset.table(table, shard).to_pylist()]
 
 
 def test_nothing_is_extracted_or_written_where_nothing_has_changed(tmp_path: Path) -> None:

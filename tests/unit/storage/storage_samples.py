@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from pipeline.paths import FHIR_VERSIONS, DatasetPaths
 from pipeline.records import (
     Age,
@@ -28,6 +30,7 @@ from pipeline.records import (
     Test,
 )
 from pipeline.storage import CaseResources, Staging
+from pipeline.validation.resources import described
 
 TEXT = (
     "Rash and a drug\nA 66-year-old woman with psoriasis took imatinib 400 mg daily. After five weeks she had "
@@ -149,13 +152,13 @@ def resources(case: Case) -> list[dict[str, Any]]:
     ]
 
 
-def case_resources(case: Case, problems: Sequence[str] = ()) -> CaseResources:
-    built = resources(case)
+def case_resources(case: Case, problems: Sequence[str] = (), **changed: dict[str, Any]) -> CaseResources:
+    """``resources`` with ``problems`` of the first; ``changed`` elements by type."""
+    built = [resource | changed.get(resource["resourceType"], {}) for resource in resources(case)]
     return CaseResources(
         case_id=case.case_id,
         report_id=case.report_id,
-        resources=built,
-        problems=[list(problems), *([] for _ in built[1:])],
+        resources=[described(one, orjson.dumps(one), [] if n else list(problems)) for n, one in enumerate(built)],
     )
 
 

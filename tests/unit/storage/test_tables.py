@@ -2,9 +2,11 @@
 
 import pyarrow as pa
 
+from pipeline.corrections import Correction, apply
 from pipeline.paths import TABLES
 from pipeline.records import Extraction, Mention, decode_case
 from pipeline.storage.tables import KEYS, SCHEMAS, build, mention_of, rows
+from tests.unit.corrections.correction_samples import change, reject
 from tests.unit.storage.storage_samples import TEXT, extraction, report
 
 
@@ -19,7 +21,7 @@ def test_every_table_describes_itself_and_its_columns() -> None:
 
 def test_rows_have_exactly_the_columns_of_their_schema() -> None:
     for table, found in rows(report(), extraction(cases=2)).items():
-        assert found, table
+        assert found or table == "corrections", table
         assert all(set(row) == set(SCHEMAS[table].names) for row in found), table
 
 
@@ -46,6 +48,17 @@ def test_tables_keep_facts_evidence_and_the_whole_record() -> None:
     assert tables["cases"].schema.field("age_evidence").type == pa.list_(
         pa.struct([("start", pa.int32()), ("end", pa.int32())])
     )
+
+
+def test_a_correction_has_a_row_whether_applied_or_not() -> None:
+    made: list[Correction] = [change("reactions/0/outcome", "fatal"), reject("drugs/0", report="gone")]
+    pairs = [(report(), apply(extraction(), report(), made[:1]))]
+    table = build(pairs, {"r1": made[:1], "gone": made[1:]})["corrections"]
+    names = ("report_id", "status", "operation", "kind", "field", "value", "fact")
+    assert [tuple(row[name] for name in names) for row in table.to_pylist()] == [
+        ("gone", "report_missing", "reject", "drug", None, None, None),
+        ("r1", "applied", "change", "reaction", "outcome", '"fatal"', "reactions/0/outcome"),
+    ]
 
 
 def test_a_mention_can_be_read_back_whole() -> None:

@@ -17,12 +17,12 @@ def first(suite: str, change: Callable[[Case], object]) -> dict[str, Any]:
     """The first row of a frame after a change to the case."""
     changed = case()
     change(changed)
-    found = frames(tables.build([(report(), Extraction(id="r1", cases=[changed]))]), {})
+    found = frames(tables.all_rows([(report(), Extraction(id="r1", cases=[changed]))]), {})
     return {str(column): value for column, value in found[suite].to_dict("records")[0].items()}
 
 
 def test_frames_hold_their_columns_only_and_no_report_text() -> None:
-    found = frames(tables.build([(report(), extraction())]), {"R4": [case_resources(case())]})
+    found = frames(tables.all_rows([(report(), extraction())]), {"R4": [case_resources(case())]})
     for name, frame in found.items():
         assert tuple(frame.columns) == COLUMNS[name]
         assert "women took" not in frame.to_csv()
@@ -84,7 +84,7 @@ def test_a_cumulative_or_relative_dose_is_not_compared_as_a_mass() -> None:
 def test_sections_lie_in_order_within_the_text(spans: list[tuple[int, int]], misplaced: int) -> None:
     changed = report()
     changed.sections = [Section(kind="body", start=start, end=end) for start, end in spans]
-    found = frames(tables.build([(changed, Extraction(id="r1"))]), {})["reports"]
+    found = frames(tables.all_rows([(changed, Extraction(id="r1"))]), {})["reports"]
     assert found["sections_misplaced"].tolist() == [misplaced]
 
 
@@ -92,7 +92,7 @@ def test_line_breaks_within_a_quoted_form_do_not_matter() -> None:
     text = "She took tranexamic\n  acid."
     drug = Drug(id="drug-1", name="x", role="suspect", verbatim=["tranexamic acid"], evidence=[(9, 26)])
     broken = Case(case_id="b-1", report_id="b", drugs=[drug])
-    found = frames(tables.build([(Report(report_id="b", text=text), Extraction(id="b", cases=[broken]))]), {})
+    found = frames(tables.all_rows([(Report(report_id="b", text=text), Extraction(id="b", cases=[broken]))]), {})
     assert found["drugs"]["verbatim_unquoted"].tolist() == [0]
 
 
@@ -102,7 +102,7 @@ def test_a_mention_is_quoted_exactly_when_its_offsets_give_its_text(text: str, d
     end = data.draw(st.integers(start + 1, len(text)))
     said = data.draw(st.one_of(st.just(text[start:end]), st.text(max_size=5)))
     mention = Mention(type="drug", text=said, start=start, end=end)
-    built = tables.build([(Report(report_id="r", text=text), Extraction(id="r", mentions=[mention]))])
+    built = tables.all_rows([(Report(report_id="r", text=text), Extraction(id="r", mentions=[mention]))])
     row = frames(built, {})["mentions"].iloc[0]
     assert row["verbatim_unquoted"] == (said != text[start:end])
     assert row["spans_outside"] == 0
@@ -122,7 +122,7 @@ def test_a_mention_with_a_gap_is_quoted_without_it(
 ) -> None:
     text = "The intravenous mannitol infusion"
     mention = Mention(type="route", text=said, start=4, end=33, gap=gap)
-    built = tables.build([(Report(report_id="r", text=text), Extraction(id="r", mentions=[mention]))])
+    built = tables.all_rows([(Report(report_id="r", text=text), Extraction(id="r", mentions=[mention]))])
     row = frames(built, {})["mentions"].iloc[0]
     assert (row["verbatim_unquoted"], row["spans_outside"]) == (unquoted, outside)
 
@@ -131,7 +131,7 @@ def test_a_mention_with_a_gap_is_quoted_without_it(
 def test_a_span_is_outside_unless_it_cuts_something_out_of_the_text(text: str, start: int, end: int) -> None:
     drug = Drug(id="drug-1", name="x", role="past", evidence=[(start, end)])
     found = Extraction(id="r", cases=[Case(case_id="r-1", report_id="r", drugs=[drug])])
-    row = frames(tables.build([(Report(report_id="r", text=text), found)]), {})["drugs"].iloc[0]
+    row = frames(tables.all_rows([(Report(report_id="r", text=text), found)]), {})["drugs"].iloc[0]
     assert row["spans_outside"] == (not (0 <= start < end <= len(text)))
 
 
@@ -147,8 +147,10 @@ def test_resources_are_one_row_per_case_with_their_problems() -> None:
 
 
 def test_a_shared_resource_that_differs_between_cases_is_a_contradiction() -> None:
-    one, two = case_resources(case(number=1)), case_resources(case(number=2))
-    two.resources[1]["status"] = "superseded"
+    one, two = (
+        case_resources(case(number=1)),
+        case_resources(case(number=2), DocumentReference={"status": "superseded"}),
+    )
     frame = frames({}, {"R4": [one, two], "R5": [one]})["resources"]
     contradicted = frame[frame["contradicted"]]
     assert contradicted[["version", "case_id", "type"]].to_dict("records") == [
@@ -158,8 +160,8 @@ def test_a_shared_resource_that_differs_between_cases_is_a_contradiction() -> No
 
 
 def test_a_reference_has_to_stay_within_the_bundle_of_its_case() -> None:
-    one, two = case_resources(case(number=1)), case_resources(case(number=2))
-    two.resources[2]["subject"] = {"reference": "Patient/r1-1-patient"}
+    wrong = {"subject": {"reference": "Patient/r1-1-patient"}}
+    one, two = case_resources(case(number=1)), case_resources(case(number=2), Condition=wrong)
     frame = frames({}, {"R4": [one, two]})["references"]
     assert frame[["case_id", "path", "target_type", "target_id", "resolved"]].values.tolist() == [
         ["r1-1", "subject", "Patient", "r1-1-patient", True],

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 def sound() -> dict[str, pd.DataFrame]:
     found = extraction(cases=2)
     resources = {version: [case_resources(case) for case in found.cases] for version in FHIR_VERSIONS}
-    return frames(tables.build([(report(), found)]), resources)
+    return frames(tables.all_rows([(report(), found)]), resources)
 
 
 SOUND = sound()
@@ -258,6 +258,13 @@ def test_shards_are_merged_by_suite() -> None:
     assert (document["success"], [s["success"] for s in document["suites"]]) == (False, [True, False])
 
 
+@pytest.mark.parametrize("suite", ["reports", "exposures"])
+def test_frames_that_are_checked_together_are_judged_as_if_alone(suite: str) -> None:
+    other = SOUND[suite].assign(report_id="other", **({"case_id": "other"} if "case_id" in SOUND[suite] else {}))
+    several = [other, SOUND[suite].head(0), broken(suite)]
+    assert suites.run_each(suite, several) == [suites.run(suite, frame) for frame in several]
+
+
 def test_critical_failures_withhold_their_case_and_warnings_do_not() -> None:
     frame = with_first("exposures", dose=0.0, dose_mg=1e9)
     (refused,) = quarantine.withheld([suites.run("exposures", frame)])
@@ -290,7 +297,8 @@ def test_a_published_dataset_is_validated_from_its_files_alone(tmp_path: Path) -
     stage(tmp_path, ["r1", "r2"], cases=2)
     publish(DatasetPaths(tmp_path), profiles={"R4": [PROFILE], "R5": [PROFILE]}, validation={})
     dataset = Dataset.open(tmp_path)
-    found = frames(dataset.tables(0), {v: dataset.resources(0, v, check) for v in dataset.versions})
+    rows = {name: table.to_pylist() for name, table in dataset.tables(0).items()}
+    found = frames(rows, {v: dataset.resources(0, v, check) for v in dataset.versions})
 
     assert list(found) == list(SUITES)
     assert all(suites.run(suite, frame).success for suite, frame in found.items())
@@ -308,7 +316,7 @@ def test_data_docs_hold_verdicts_but_no_values(tmp_path: Path) -> None:
 
 
 def test_a_report_without_findings_gives_every_frame() -> None:
-    found = frames(tables.build([(report(), Extraction(id="r1"))]), {"R4": []})
+    found = frames(tables.all_rows([(report(), Extraction(id="r1"))]), {"R4": []})
     assert {name: len(frame) for name, frame in found.items()} == {s: int(s == "reports") for s in SUITES}
 
 

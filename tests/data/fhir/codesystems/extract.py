@@ -29,7 +29,9 @@ SYSTEMS = (
     THO + "condition-clinical",
     THO + "data-absent-reason",
     THO + "provenance-participant-type",
+    THO + "iso-21089-lifecycle",
     THO + "v3-DataOperation",
+    THO + "v3-ParticipationType",
 )
 
 

@@ -15,6 +15,7 @@ import ast
 import inspect
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import msgspec
 
 from pipeline import fhir, records
 from pipeline.cli import main
+from pipeline.data import EXPECTATIONS
 from pipeline.fhir.codes import code_rows
 from pipeline.fhir.settings import CANONICAL_BASE
 from pipeline.paths import FHIR_VERSIONS, TABLES, FhirVersion
@@ -217,6 +219,16 @@ def sample() -> tuple[Case, Report]:
             }
         ],
         "tests": [{"name": "test", "result": "negative"}],
+        "corrections": [
+            {
+                "correction": "c-1",
+                "operation": "change",
+                "by": "reviewer",
+                "at": "2026-01-01T00:00:00Z",
+                "why": "reason",
+                "fact": "reactions/0/outcome",
+            }
+        ],
     }  # fmt: skip
     article = {
         "title": "title", "journal": "journal", "year": 2001, "doi": "10.1000/1", "pmid": "1", "pmcid": "PMC1",
@@ -231,23 +243,14 @@ CHANGED: dict[str, list[Any]] = {
     "duration": ["P6W"], "with": [[]], "action_taken": ["reduced"], "time_to_onset": ["P6W"], "outcome": ["fatal"],
     "seriousness": [[], ["death"]], "treatments": [[]], "dechallenge": ["negative"], "rechallenge": ["negative"],
     "naranjo.category": ["probable"], "who_umc": ["possible"], "answer": ["no"], "author_method": ["WHO-UMC"],
+    "operation": ["accept"], "at": ["2026-01-02T00:00:00Z"], "status": ["text_changed"], "fact": ["patient/sex"],
     "doi": ["10.1000/2"], "pmid": ["2"], "pmcid": ["PMC2"], "language": ["fr"],
 }  # fmt: skip
 """Other values for a field that cannot be just any text or number; by the end of its path."""
 NOT_FACTS = (
-    "id",
-    "case_id",
-    "report_id",
-    "evidence",
-    "facts",
-    "drug",
-    "reaction",
-    "sections",
-    "source",
-    "mesh",
-    "system",
+    "id", "case_id", "report_id", "evidence", "facts", "drug", "reaction", "sections", "source", "mesh", "system",
     "display",
-)
+)  # fmt: skip
 
 
 def _elements() -> Iterator[tuple[str, ...]]:
@@ -262,7 +265,8 @@ def _elements() -> Iterator[tuple[str, ...]]:
             rest = {name: value for name, value in whole.items() if name != "Report"}
             changed_case, changed_report = msgspec.convert(rest, Case), msgspec.convert(whole["Report"], Report)
             for version in FHIR_VERSIONS:
-                changes = sorted(place for place, _ in before[version] ^ _flat(changed_case, changed_report, version))
+                after = _flat(changed_case, changed_report, version)
+                changes = sorted(place for place, _ in (before[version] - after) + (after - before[version]))
                 places = found.setdefault(path, {}).setdefault(version, {})
                 places.update(dict.fromkeys(_element(place) for place in changes))
         holder[field] = kept
@@ -299,10 +303,10 @@ def _others(path: str, value: Any) -> list[Any]:
     return [[*value, "another"] if isinstance(value, list) else value + 1]
 
 
-def _flat(case: Case, report: Report, version: FhirVersion) -> set[tuple[str, str]]:
+def _flat(case: Case, report: Report, version: FhirVersion) -> Counter[tuple[str, str]]:
     """Place and value of every leaf of the resources."""
     built = fhir.build(case, report, version)
-    return {leaf for resource in built for leaf in _leaves(resource, resource["resourceType"])}
+    return Counter(leaf for resource in built for leaf in _leaves(resource, resource["resourceType"]))
 
 
 def _leaves(element: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -351,6 +355,8 @@ def _checks() -> str:
         "whole, nothing is published. A warning is told and stops nothing.\n\n"
     )
     for suite in (*TABLES, "resources", "references"):
+        if not (EXPECTATIONS / f"{suite}.json").exists():
+            continue
         rows = [(_code(e.id), e.severity, e.description) for e in suites.expectations(suite)]
         text += f"## {suite}\n\n" + _table(("check", "severity", "what must hold"), rows)
     return text

@@ -177,7 +177,7 @@ def _report_features(
 ) -> dict[str, float]:
     """Features of the report as a whole: does it tell of an adverse reaction at all?"""
     own = [s for s in sentences if s.zone in _OWN_ZONES]
-    denying = [_no_adverse(s) for s in own]
+    denying = [_no_adverse(document.text, s) for s in own]
     adverse = [cue for s, denied in zip(own, denying, strict=True) if not denied for cue in s.cued("adverse")]
     drug_links = [x for c in everything if c.semantic == "drug" for x in c.links]
     return {
@@ -191,11 +191,13 @@ def _report_features(
     }  # fmt: skip
 
 
-def _no_adverse(sentence: Sentence) -> bool:
+def _no_adverse(text: str, sentence: Sentence) -> bool:
     """Does a sentence say that there were no adverse effects? ("She recovered without complications" does not.)"""
-    if sentence.cued("resolve", "improve", "discharge"):
-        return False
-    adverse = [cue.start for cue in sentence.cued("adverse") if cue.kind == "adverse"]
+    recovery = bool(sentence.cued("resolve", "improve", "discharge"))
+    adverse = [
+        cue.start for cue in sentence.cued("adverse")
+        if cue.kind == "adverse" and not (recovery and text.startswith("complication", cue.start))
+    ]  # fmt: skip
     denials = [cue.end for cue in sentence.cued("negated") if cue.kind == "negated:forward"] if adverse else []
     return any(bisect_left(adverse, end) < bisect_right(adverse, end + 20) for end in denials)
 

@@ -154,8 +154,7 @@ def _denied(disorders: Sequence[Group]) -> bool:
     """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
     return any(m.features["report: no adverse"] for m in members) and not any(
-        any(m.features[name] for name in ("induced link", "cause link", "stated link", "report: adverse words"))
-        for m in members
+        any(m.features[name] for name in ("induced link", "cause link", "report: adverse words")) for m in members
     )
 
 
@@ -175,24 +174,28 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
             home.members += group.members
         else:
             chosen.append(group)
-    for sign in [c for c in chosen if all(m.entry and m.entry.kind in SIGNS for m in c.members)]:
-        home = next((c for c in chosen if c is not sign and _explained(sign, c)), None)
-        if home is not None:  # the diagnosis came after a likelier sign of it
-            home.members += sign.members
-            home.score = max(home.score, sign.score)
-            chosen.remove(sign)
-    for group in disorders:  # less likely ones of which the text tells another course by name
-        least_needed = LEAST["sign"] if any(m.features["aggravated"] for m in group.members) else LEAST["own course"]
-        if chosen and group not in likely and group.score >= least_needed and _stands_alone(group, chosen, story):
-            chosen.append(group)
-    for group in disorders:  # signs below the threshold that a chosen diagnosis explains are its verbatim
-        if group not in likely and group not in chosen and group.score > LEAST["sign"]:
-            home = next((c for c in chosen if _explained(group, c)), None)
+    for part in list(chosen):
+        sign = (entry := part.members[0].entry) is not None and entry.kind in SIGNS
+        home = next((c for c in chosen if c is not part and _explained(part, c) and (sign or _akin(part, c))), None)
+        if home is not None:  # the diagnosis came after a likelier part of it
+            home.members += part.members
+            home.score = max(home.score, part.score)
+            chosen.remove(part)
+    united: list[Group] = []
+    for group in disorders:  # a less likely diagnosis of which a chosen one is a part: its narrower name
+        if group not in likely and group.score > LEAST["sign"]:
+            home = next((c for c in chosen if _narrows(group, c)), None)
             if home is not None:
                 home.members += group.members
-    for group in disorders:  # a less likely diagnosis of which a chosen one is a part: its narrower name
-        if group not in likely and group not in chosen and group.score > LEAST["sign"]:
-            home = next((c for c in chosen if _narrows(group, c)), None)
+                united.append(group)
+    for group in disorders:  # less likely ones of which the text tells another course by name
+        least_needed = LEAST["sign"] if any(m.features["aggravated"] for m in group.members) else LEAST["own course"]
+        told_apart = group.score >= least_needed and group not in (*likely, *united)
+        if chosen and told_apart and _stands_alone(group, chosen, story):
+            chosen.append(group)
+    for group in disorders:  # signs below the threshold that a chosen diagnosis explains are its verbatim
+        if group not in (*likely, *united, *chosen) and group.score > LEAST["sign"]:
+            home = next((c for c in chosen if _explained(group, c)), None)
             if home is not None:
                 home.members += group.members
     return sorted(chosen, key=lambda g: -g.score)
@@ -256,6 +259,11 @@ def _listed(drugs: list[Group]) -> list[Group]:
         listed |= new
         new = {mate for g in drugs if g.keys & new for m in g.members for mate in m.mates}
     return [g for g in drugs if g.keys & listed]
+
+
+def _akin(left: Group, right: Group) -> bool:
+    """Do the names of two diagnoses share a word ("nail disorder", "psoriatic nail dystrophy")?"""
+    return bool(_content(left.best.key) & _content(right.best.key))
 
 
 def _suspects(drugs: list[Group]) -> list[Group]:

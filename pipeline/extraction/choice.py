@@ -10,7 +10,7 @@ stand in ``mappings/tagger/choice_weights.tsv``.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import repeat
 from math import exp, log
 from operator import mul
@@ -88,8 +88,7 @@ def evidence(
 def _ends(kind: str, first: int, last: int, marks: Sequence[Sequence[str]]) -> set[str]:
     """How a span lies to what patterns or lexicon mark of its type: as one of it, within one, across its edge."""
     found: set[str] = set()
-    for name in _MARKS.get(kind, (kind,)):
-        begin, inside = f"{MARK}B-{name}", f"{MARK}I-{name}"
+    for name, begin, inside in _sought(kind):
         if begin in marks[first]:
             end = _end(name, first, marks)
             found.add(f"exact {name}" if end == last else "longer" if end < last else "shorter")
@@ -98,6 +97,12 @@ def _ends(kind: str, first: int, last: int, marks: Sequence[Sequence[str]]) -> s
         elif any(begin in own for own in marks[first : last + 1]):
             found.add("longer")
     return found or set(_UNMARKED)
+
+
+@cache
+def _sought(kind: str) -> list[tuple[str, str, str]]:
+    """The marks that matter for a type: their name, as it begins on a token, as it goes on."""
+    return [(name, f"{MARK}B-{name}", f"{MARK}I-{name}") for name in _MARKS.get(kind, (kind,))]
 
 
 def _end(name: str, first: int, marks: Sequence[Sequence[str]]) -> int:

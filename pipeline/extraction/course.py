@@ -86,6 +86,10 @@ _DESPITE = re.compile(
 _UNTIL = re.compile(r"\b(?:until|till)\b[^.;,]{0,60}$", re.IGNORECASE)
 _NOT_UNTIL = re.compile(r"[^.;,]{0,12}?\suntil\b", re.IGNORECASE)
 _RESOLVES = re.compile(r"resolv|recover|disappear|subside|return|abate|normal|clear", re.IGNORECASE)
+_SINCE_STOP = re.compile(
+    r"\b(?:after|following|from|since|of)\s+(?:(?:the|its|their|his|her|initial|first|this|drug|treatment|therapy)\s+)*$",
+    re.IGNORECASE,
+)
 _BEFORE = re.compile(r"\b(?:before|prior to|without)\b[^.;,]{0,40}$", re.IGNORECASE)
 _HYPOTHETICAL = re.compile(
     r"\b(?:should|must|may|might|would|can|cannot|if|to avoid|avoid|consider(?:ed|ing)?|plan(?:ned|s)? to|"
@@ -95,6 +99,12 @@ _HYPOTHETICAL = re.compile(
     r"(?:\s+(?:be|to|the|a|an|have|been|for|of|any|immediately|promptly|\w+ly)){0,3}\s*$",
     re.IGNORECASE,
 )
+_MANAGED = re.compile(
+    r"\b(?:lead|led|leads|leading|able|allow\w*|enabl\w*|help\w*|managed|employed|needed|required)\b[^.;,]{0,30}? to "
+    r"(?:achieve|obtain)(?:\s+(?:an?|the|full|\w+ly)){0,3}\s*$",
+    re.IGNORECASE,
+)
+"""What was reached, not only meant."""
 _NOT_DONE = re.compile(
     r"^(?:\s+[\w-]+){0,4}?\s+(?:was|were|is|has been)\s+"
     r"(?:(?:therefore|thus|also|then|deemed|strictly)\s+){0,3}"
@@ -125,6 +135,8 @@ _GROWS = re.compile(
     re.IGNORECASE,
 )
 """What follows the verb; a noun would make it an adjective ("increased density")."""
+_LISTED = re.compile(r"(?:,|\band|\bor)\s*$", re.IGNORECASE)
+_CAUSE = re.compile(r"\b(?:due|because|caused|secondary|owing|despite|after|following)\b", re.IGNORECASE)
 _GOES_ON = re.compile(r"\b(?:and|but|then|only to)\s+(?:then\s+|\w+ly\s+)?$", re.IGNORECASE)
 _LATER = re.compile(
     r"\b(?:later|within (?:\w+ )?(?:h|hours?|days?|weeks?|months?)|follow-?up|repeat(?:ed)?|subsequent(?:ly)?|"
@@ -138,7 +150,7 @@ _AFTERWARDS = re.compile(r"\s+(?:\w+\s+){1,4}?(?:after|despite|following|even)\b
 _TO = re.compile(r"\s+(?:to|home|for|because)\b", re.IGNORECASE)
 _AMOUNT = re.compile(
     r"count|level|platelet|h(?:a)?emoglobin|pressure|phils?\b|leu[ck]o|\brate|saturation|output|function|acuity|sodium|"
-    r"potassium|weight",
+    r"potassium|weight|activity|h(?:a)?ematocrit",
     re.IGNORECASE,
 )
 """What is ill when it falls."""
@@ -146,7 +158,7 @@ _OTHER = re.compile(r"\b(?:other|another|alternative|different|new|additional)\s
 _ADVERB = re.compile(r"\s(?:(?:then|also|finally|soon|eventually|had|has|have|\w+ly)\s)?")
 _DEATH = re.compile(r"died|death|expired|passed|succumbed", re.IGNORECASE)
 _EARLIER = re.compile(
-    r"\b(?:(?:years?|decades?) (?:ago|earlier|previously|before)|in the past|childhood|"
+    r"\b(?:(?:years?|decades?) (?:ago|earlier|previously|before|prior)|in the past|childhood|"
     r"(?:previous|earlier|prior) (?:episodes?|exposures?|occasions?|attacks?))\b",
     re.IGNORECASE,
 )
@@ -162,6 +174,11 @@ _TOGETHER = re.compile(
     re.IGNORECASE,
 )
 _THE = re.compile(r"\b(?:the|this|these|all) (?:[\w-]+ ){0,3}[\w-]+\s*(?:\w+ly\s)?$", re.IGNORECASE)
+_AND_WAS = re.compile(r"\b(?:and|but|so) (?:was|were|had|has) [\w -]*$")
+_SUBJECT = re.compile(
+    r"(?:[\w-]+,? )?(?:(?:the|oral|intravenous|treatment with|therapy with|his|her) ?)*", re.IGNORECASE
+)
+"""What may stand before a drug that is the subject of its sentence."""
 _NOUN = re.compile(r"(?:dis)?\w+(?:tion|wal|sion|ing|page|ment|nuance|chalange|challenge)\b", re.IGNORECASE)
 _NEGATION_GAP = re.compile(
     r"(?:\s+(?:any|further|significant|clinical|clear|substantial|marked|apparent|evidence of|signs? of|yet|been|"
@@ -305,7 +322,8 @@ def _cues(text: str, sentence: Sentence) -> Iterator[_Raw]:
             _holds(one, cue) and _part_of_name(text, one, cue, family) for one in disorders
         ):
             continue
-        if _HYPOTHETICAL.search(text, max(sentence.start, cue.start - 50), cue.start):
+        lead = max(sentence.start, cue.start - 50)
+        if _HYPOTHETICAL.search(text, lead, cue.start) and not _MANAGED.search(text, lead, cue.start):
             continue
         if _IN_GENERAL.match(text, cue.end, sentence.end):
             continue
@@ -346,16 +364,22 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
     """The event that a cue tells of the reaction, sign or function right beside it; ``None`` without one."""
     kind, words = _NAMED_ONLY[family]
     others = sentence.cued("sign", "function", "elevated", "lowered", "generic")
-    beside = [(one.start, one.end, one.kind.partition(":")[0]) for one in others]
+    beside = [
+        (one.start, one.end, one.kind.partition(":")[0]) for one in others
+        if not (one.kind.startswith("function") and any(_tells_ill(name, one) for name in sentence.of("disorder")))
+    ]  # fmt: skip
     beside += [
         (one.start, one.end, str(one.semantic)) for one in sentence.found
         if not any(other.start <= one.start and one.end <= other.end for other in others)
     ]  # fmt: skip
     if side == "after":
-        if family == "lessen" and any(_holds(one, cue) and one.end > cue.end for one in sentence.of("disorder")):
-            return kind
+        held = [one for one in sentence.of("disorder") if _holds(one, cue) and one.end > cue.end]
+        if family == "lessen" and held:
+            return None if _AMOUNT.search(held[0].text) else kind  # a "drop in haemoglobin" is the reaction itself
         start, end, what = min((one for one in beside if one[0] >= cue.end), default=(1 << 30, 0, ""))
-        near = start - cue.end <= _BESIDE and _one_clause(text, cue.end, start)
+        near = (
+            start - cue.end <= _BESIDE and _one_clause(text, cue.end, start) and not _CAUSE.search(text, cue.end, start)
+        )
     else:
         goes_on = _GOES_ON.search(text, max(sentence.start, cue.start - 20), cue.start)
         behind = [one for one in beside if one[1] <= cue.start and not (goes_on and one[2] in ("drug", "generic"))]
@@ -365,12 +389,18 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
         )
         if family == "grow" and not _GROWS.match(text, cue.end, sentence.end):
             return None
+        if family == "lessen" and _LISTED.search(text, sentence.start, cue.start) and not _GROWS.match(text, cue.end):
+            return None  # "fatigue, decreased muscle strength"
         if family == "linger" and not _REMAINS.match(text, cue.end, sentence.end):
             return None
         if family == "return" and what != "function" and _TO.match(text, cue.end):
             return None
         if family == "abate" and _PASSIVE.search(text, max(sentence.start, cue.start - 20), cue.start):
             return None
+        if family == "abate" and any(
+            0 <= one[0] - cue.end <= _RIGHT_BEFORE and one[2] in ("drug", "generic") for one in beside
+        ):
+            return None  # "had a rash and stopped the drug"
     if not near:
         return None
     if what == "disorder":
@@ -379,6 +409,11 @@ def _named(text: str, sentence: Sentence, cue: Cue, family: str, side: str) -> s
     if what not in words:
         return None
     return "resolve" if family == "return" and what == "function" else kind
+
+
+def _tells_ill(name: Found, cue: Cue) -> bool:
+    """Is a function what a mention tells to be ill ("altered mental status")?"""
+    return name.start < cue.start and cue.end <= name.end
 
 
 def _rules(other: Cue, family: str) -> bool:
@@ -537,6 +572,10 @@ def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...
     mentions = [one for one in sentence.of("drug") if one.assertion != "family" and not _spared(text, sentence, one)]
     backward = _backward(text, sentence, cue, side, mentions)
     chosen = _members(text, cue, mentions, backward)
+    if backward and not chosen and mentions and _AND_WAS.search(text, sentence.start, cue.end):
+        chosen = [
+            one for one in mentions[:1] if one.end <= cue.start and _SUBJECT.fullmatch(text, sentence.start, one.start)
+        ]
     if (
         chosen
         and not backward
@@ -752,6 +791,11 @@ def _ordered(text: str, sentence: Sentence, told: Sequence[Event]) -> list[Event
     """
     result = list(told)
     for index, event in enumerate(result):
+        if event.kind in ("stop", "switch"):
+            again = [other for other in result if other.kind == "restart" and other.start < event.start]
+            if again and _SINCE_STOP.search(text, again[-1].end, event.start):
+                result[index] = replace(event, when=again[-1].when - 0.5)  # "restarted a month after withdrawal"
+                continue
         if event.kind not in ("stop", "reduce", "switch", "restart", "continue", "start"):
             continue
         earlier = [
@@ -813,7 +857,7 @@ def course(
     first = min(names, default=-1)
     happened = [e for e in story if e.kind in _DRUG_EVENTS and _to_drug(e, drug, first)]
     course_of_it = [e for e in story if e.kind in _REACTION_EVENTS and _about(e, reaction, others)]
-    first_sign = _first_sign(story, reaction)
+    first_sign = _first_sign(story, reaction, others)
     begin = first_sign.when if first_sign else -1.0
     ends = [e for e in happened if e.kind in ("stop", "switch", "reduce")]
     ends = [e for e in ends if e.when >= begin or (first_sign and e.sentence == first_sign.sentence)] or ends
@@ -996,13 +1040,17 @@ def _about(event: Event, reaction: Collection[str], others: Collection[str]) -> 
     return not event.underlying and not set(event.disorders) & set(others)
 
 
-def _first_sign(story: Sequence[Event], reaction: Collection[str]) -> Event | None:
+def _first_sign(story: Sequence[Event], reaction: Collection[str], others: Collection[str]) -> Event | None:
     """Where the story comes to the reaction: it is named, or something sets in after a drug was named."""
     named = next((e for e in story if e.kind == "named" and set(e.disorders) & set(reaction)), None)
     drug = next((e for e in story if e.kind in ("named", "headline") and e.drugs), None)
     if named is None or drug is None:
         return None
-    onset = (e for e in story if e.kind == "onset" and e.when > drug.when and e.disorders and not e.underlying)
+    onset = (
+        e for e in story
+        if e.kind == "onset" and e.when > drug.when and e.disorders and not e.underlying
+        and not set(e.disorders) <= set(others) - set(reaction)
+    )  # fmt: skip
     return min((named, next(onset, named)), key=lambda e: e.when)
 
 
@@ -1011,7 +1059,7 @@ def outcome(story: Sequence[Event], reaction: Collection[str], others: Collectio
 
     ``others`` are the keys of the other reactions: what happens to those alone does not count.
     """
-    first_sign = _first_sign(story, reaction)
+    first_sign = _first_sign(story, reaction, others)
     begin = first_sign.when if first_sign else -1.0
     state: Outcome = "unknown"
     by_name = False

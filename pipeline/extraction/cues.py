@@ -97,7 +97,7 @@ def read_cues(path: Path) -> Iterator[tuple[str, str]]:
             yield kind, phrase
 
 
-_Kind = tuple[str, int, str]  # the set, the number of the family, and the kind
+_Kind = tuple[int, int, str]  # the number of the set, the number of the family, and the kind
 
 
 class CueMatcher:
@@ -110,13 +110,13 @@ class CueMatcher:
         self._sets = tuple(sets)
         families: dict[tuple[str, str], int] = {}
         kinds: dict[str, tuple[_Kind, ...]] = {}
-        for name, cues in sets.items():
+        for number, (name, cues) in enumerate(sets.items()):
             alone: dict[str, tuple[_Kind, ...]] = {}  # hundreds of phrases share one kind, and so its tuple
             for kind, phrase in cues:
                 own = alone.get(kind)
                 if own is None:
                     family = families.setdefault((name, kind.partition(":")[0]), len(families))
-                    alone[kind] = own = ((name, family, kind),)
+                    alone[kind] = own = ((number, family, kind),)
                 low = phrase.lower()
                 known = kinds.get(low)
                 if known is None:
@@ -145,14 +145,15 @@ class CueMatcher:
                     hits.append((start, -end, kinds))
         hits.sort()
         new = tuple.__new__  # a third of the time that Cue(...) takes
-        found: dict[str, list[Cue]] = {name: [] for name in self._sets}
+        found: list[list[Cue]] = [[] for _ in self._sets]
         reached = [0] * self._families  # where the last cue of each family ends
         for start, minus_end, kinds in hits:
-            for name, family, kind in kinds:
-                if reached[family] < -minus_end:
-                    reached[family] = -minus_end
-                    found[name].append(new(Cue, (start, -minus_end, kind)))
-        return found
+            end = -minus_end
+            for number, family, kind in kinds:
+                if reached[family] < end:
+                    reached[family] = end
+                    found[number].append(new(Cue, (start, end, kind)))
+        return dict(zip(self._sets, found, strict=True))
 
 
 def _titled(folded: str) -> bytes:

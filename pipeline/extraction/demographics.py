@@ -138,7 +138,11 @@ class _Age(NamedTuple):
 
 def find(text: str) -> list[Demographic]:
     """All mentions of age, sex, ethnicity and population, in order of place."""
-    low = folded(text)
+    return list(_found(folded(text)))
+
+
+@lru_cache(maxsize=2)
+def _found(low: str) -> tuple[Demographic, ...]:
     ages = [Demographic("age", a.start, a.end, a.value, a.unit) for a in _ages(low)]
     found = list(ages)
     starts = [age.start for age in ages]
@@ -152,7 +156,7 @@ def find(text: str) -> list[Demographic]:
         elif kind == "ethnicity" and _OF_A_PERSON.match(low, cue.end):
             found.append(Demographic("ethnicity", cue.start, cue.end, low[cue.start : cue.end]))
     found += [Demographic("population", *m.span("n"), number(m["n"])) for m in _NEAR_PEOPLE.matches(_POPULATION, low)]
-    return sorted(found, key=lambda d: (d.start, d.end))
+    return tuple(sorted(found, key=lambda d: (d.start, d.end)))
 
 
 def patients(text: str, spans: Sequence[Span] | None = None) -> list[Candidate]:

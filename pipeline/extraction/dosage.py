@@ -222,13 +222,16 @@ _CHANGE = re.compile(r"(?:increas|rais|reduc|decreas|lower|taper|chang|titrat|es
 
 def find(text: str, start: int = 0, end: int | None = None) -> list[Dosage]:
     """Doses in ``text[start:end]``, in order; offsets count into ``text``."""
-    low = folded(text)
-    end = len(low) if end is None else end
+    return list(_found(folded(text), start, len(text) if end is None else end))
+
+
+@lru_cache(maxsize=8)
+def _found(low: str, start: int, end: int) -> tuple[Dosage, ...]:
     amounts = [a for match in _near_amounts().matches(_amount_pattern(), low) for a in _amounts(low, match)]
     amounts += [_auc(match) for match in _before_pattern().finditer(low)]
     amounts = [amount for amount in amounts if start <= amount.start and amount.end <= end]
     if not amounts:
-        return []
+        return ()
     amounts.sort(key=lambda a: a.start)
     context = _Context(low, amounts)
     found: list[Dosage] = []
@@ -238,7 +241,7 @@ def find(text: str, start: int = 0, end: int | None = None) -> list[Dosage]:
         dosage = context.complete(amount, min(previous, amount.start), following)
         if dosage is not None:
             found.append(dosage)
-    return found
+    return tuple(found)
 
 
 class _Amount(NamedTuple):

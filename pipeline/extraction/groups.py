@@ -6,6 +6,7 @@ Belongs here: the shape shared by the modules that fill a case.  Does not belong
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.document import Found, Sentence, bare
@@ -16,6 +17,7 @@ from pipeline.records import Coding, Evidence
 TOLD: frozenset[Zone] = frozenset({"case", "summary"})
 """Zones whose sentences state facts of the case."""
 _MAX_VERBATIM = 12
+_start = attrgetter("start")
 SIGNS = frozenset({"sign", "laboratory", "event"})
 """Kinds of disorder that a diagnosis usually explains."""
 VAGUE = SIGNS | {"class"}
@@ -37,7 +39,7 @@ class Group:
     @property
     def mentions(self) -> list[Found]:
         """All mentions, in order."""
-        return sorted((m for member in self.members for m in member.mentions), key=lambda m: m.start)
+        return sorted((m for member in self.members for m in member.mentions), key=_start)
 
     def told(self, sentences: Sequence[Sentence]) -> list[Found]:
         """Mentions that are facts of the case; ``sentences`` are those of the document. All, if none is."""

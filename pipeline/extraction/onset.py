@@ -20,6 +20,7 @@ _MOST_TIMES = 40
 """Times of one sentence that are looked at: what has more is a table."""
 _NEAR = 100
 _CLOSE = 60
+_BESIDE = 40
 _LAST_DOSE = re.compile(r"\b(?:last|final|complet\w+|end of|finish\w*)\b", re.IGNORECASE)
 """The end of a course is where its effects are counted from; a drug stopped for another reason is not."""
 _COMING = re.compile(r"\b(?:over|during|in|within) the (?:following|next|ensuing|subsequent|first)\b", re.IGNORECASE)
@@ -37,7 +38,36 @@ _REPEATED = re.compile(
     r"re-?admini|re-?initiat|drug re)",
     re.IGNORECASE,
 )
-_FOLLOWED_UP = re.compile(r"\s+(?:of|after|at|during) (?:the )?follow-?up", re.IGNORECASE)
+_FOLLOWED_UP = re.compile(r"\s+(?:of|after|at|during) (?:the )?follow-?up|\s+of life\b", re.IGNORECASE)
+_NOT_A_DOSE = re.compile(
+    r"\s+(?:after|from|since|following|post|before|prior to) (?:(?:the|his|her|their|an?|initial|first|being|having "
+    r"been|was|were|original|primary|undergoing|receiving|completing|completion of|end of|of) )*(?:\w+ )?"
+    r"(?:diagnos|radiation|radiotherapy|irradiation|resection|accident|trauma|injury|\w+ectom|\w+plasty|surgery|"
+    r"operation)",
+    re.IGNORECASE,
+)
+"""What goes on right behind a time that is not counted from an exposure."""
+_IMPROVED_AFTER = re.compile(
+    r",? (?:(?:and|\w+ly|after|within|in|over|following|by|on|at|about|approximately|only|just|the|a further|treatment|"
+    r"therapy) )*",
+    re.IGNORECASE,
+)
+_PATIENT_WHO = re.compile(
+    r"\b(?:in|of|by) (?:an?|one|the|our|this|another|two|three)\b[^.;]*\b(?:patients?|wom[ae]n|m[ae]n|child|boy|girl|"
+    r"females?|males?|lady|gentleman|infant|who|\w+[ -]old)\b",
+    re.IGNORECASE,
+)
+"""Between what developed and how long its patient had taken what."""
+_GIVEN_FOR = re.compile(
+    r"\b(?:treated|treatment|therapy|receiv\w+|taking|taken|took|given|using|used|on|under|regimen)\b"
+    r"[^.;:]{0,60}\bfor (?:the (?:last|past|preceding|previous) |about |approximately |only |over |more than |"
+    r"at least |nearly |almost |just )?$",
+    re.IGNORECASE,
+)
+_INFUSED_OVER = re.compile(r"\bover (?:about |approximately )?$", re.IGNORECASE)
+_SCHEDULED = re.compile(r"^(?: therapy| treatment| infusion)? (?:\([^)]*\) )?(?:on|at) $", re.IGNORECASE)
+_STARTED_THEN = re.compile(r",? (?:[\w-]+ ){0,4}?$")
+_OF_REACTION = re.compile(r" of (?:[\w-]+ )?$", re.IGNORECASE)
 _RESULT = re.compile(
     r"(?:\b(?:remission|recovery|improvement|resolution|disappearance|relief) (?:of [^.;,]{3,50} )?"
     r"(?:was|were|occurred|within)[^.;,]{0,30}|\b(?:performed|repeated|obtained|discharged|re-?examined))\s*$",
@@ -112,7 +142,7 @@ def _fit(
 ) -> float:  # fmt: skip
     """How well a time fits the beginning of a reaction, whatever the reaction; 0: not at all."""
     value = _relation(text, sentence, previous, time, suspects)
-    if value is None or _otherwise(text, sentence, time):
+    if value is None or _otherwise(text, sentence, time, suspects):
         return 0.0
     onset = _nearest(time, sentence.cued("onset"))
     signs = [m for m in sentence.of("disorder") if m.key in reactions and m.assertion != "negated"]
@@ -131,11 +161,32 @@ def _fit(
     return value
 
 
-def _otherwise(text: str, sentence: Sentence, time: TimeExpression) -> bool:
+def _otherwise(text: str, sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> bool:
     """Is it the time of a re-exposure, of a benefit, or of a later look at the patient?"""
     then = text[time.end : min(sentence.end, time.end + _NEAR)]
     if _REPEATED.match(then) or _FOLLOWED_UP.match(then):
         return True
+    if any(
+        cue.end <= time.start and _IMPROVED_AFTER.fullmatch(text, cue.end, time.start)
+        for cue in sentence.cued("resolve", "improve", "norecur")
+    ):
+        return True  # "improved after two months of treatment"
+    other = _NOT_A_DOSE.match(then) and not _ANAESTHESIA.search(text, sentence.start, sentence.end)
+    if other and not any(m.key in suspects and 0 <= m.start - time.end <= _BESIDE for m in sentence.of("drug")):
+        return True
+    if any(0 <= time.start - cue.end <= 1 for cue in sentence.cued("restart")):
+        return True  # "restarted two months later"
+    if time.relation == "later" and any(
+        cue.kind == "start:before"
+        and _STARTED_THEN.fullmatch(text, time.cue_span[1] if time.cue_span else time.end, cue.start)
+        for cue in sentence.cued("start")
+        if cue.start > time.end
+    ):
+        return True  # "two weeks later valproate was added"
+    if any(
+        _OF_REACTION.fullmatch(text, time.end, one.start) for one in sentence.of("disorder") if one.start > time.end
+    ):
+        return True  # "after 11 months of progressive weakness"
     if _RESULT.search(text, max(sentence.start, time.start - _NEAR), time.start):
         return True
     if _LATER_LOOK.search(text, max(sentence.start, time.start - _NEAR), time.start):
@@ -159,11 +210,19 @@ def _relation(
             return 2.0
         if _COMING.search(text, max(sentence.start, time.start - 30), time.end):
             return 0.5
+        if (time.iso or "").startswith("PT") and _INFUSED_OVER.search(text, sentence.start, time.start):
+            return None
+        if _had_taken(text, sentence, time, suspects):
+            return 1.0
         given = [cue for cue in sentence.cued(*_STARTING) if 0 <= time.start - cue.end <= _CLOSE]
         then = [cue for cue in sentence.cued("onset") if 0 <= cue.start - time.end <= _NEAR]
         return 0.5 if exposed and given and then else None
     if time.relation not in _FITTING:
         return None
+    if time.relation == "day_number" and any(
+        m.end < time.start and _SCHEDULED.search(text[m.end : time.start]) for m in sentence.of("drug")
+    ):
+        return None  # "received X on day 1"
     if any(m.key in suspects and text[time.end : m.start] in _OF for m in sentence.of("drug")):
         return 2.0  # "after five weeks of imatinib": counted from its start, whatever else follows
     match time.anchor:
@@ -184,6 +243,23 @@ def _relation(
         case "reaction":
             return None
     return 0.0
+
+
+def _had_taken(text: str, sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> bool:
+    """Is it how long the patient in whom a reaction developed had taken the drug ("in a man treated with X for N")?"""
+    before = [m for m in sentence.of("drug") if m.key in suspects and m.end <= time.start]
+    after = [m for m in sentence.of("drug") if m.key in suspects and 0 <= m.start - time.end <= _BESIDE]
+    if before:
+        drug, told = before[-1], _GIVEN_FOR.search(text, max(sentence.start, before[-1].start - _BESIDE), time.start)
+    elif after:
+        drug, told = after[0], _GIVEN_FOR.search(text, max(sentence.start, time.start - _BESIDE), time.start)
+    else:
+        return False
+    begin = min(drug.start, time.start)
+    return told is not None and any(
+        m.end <= begin and m.assertion != "negated" and _PATIENT_WHO.search(text, m.end, begin)
+        for m in sentence.of("disorder")
+    )
 
 
 _OF = frozenset({" of ", " on ", " of oral ", " of intravenous ", " of taking ", " of daily "})

@@ -96,7 +96,8 @@ _DATE = re.compile(
 _GAP_BEFORE = re.compile(
     r"[ (]*(?:(?:about|approximately|only|around|almost|nearly|~|at least|another|roughly|some) ?)?"
 )
-_GAP_BEHIND = re.compile(r"['’]?[ -]?")
+_GAP_BEHIND = re.compile(r"(?:,? respectively,? |['’]?[ -]?)")
+_ARTICLE_OF_TIME = re.compile(r"(?:an?|the) ")
 _COUNTED_FROM = re.compile(r"['’]? ?(?:after|following|of|from|post|before|prior to|into|since|on|under|with)(?= |-)")
 _CLAUSE_END = re.compile(r"[.;:,()](?= |$)|$")
 _WINDOW = 70  # code points in which the anchor of a time is looked for
@@ -231,8 +232,11 @@ def _in_context(low: str, one: _Found, cues: _Cues) -> TimeExpression | None:
     if relation is None:
         if behind and behind[1] in ("history", "later", "before", "followup", "after"):
             relation, cue = behind[1], (at, behind[0])
-            if relation == "after" and before and before[2] in ("within", "since"):
-                relation, cue = before[2], (before[0], before[1])
+            counted = before is not None and (
+                before[2] in ("within", "since") or (low.startswith("for", before[0]) and low.startswith("from", at))
+            )
+            if relation == "after" and before and counted:
+                relation, cue = before[2], (before[0], before[1])  # "for ten years from"
         elif before:
             relation, cue = before[2], (before[0], before[1])
         elif behind:
@@ -249,6 +253,10 @@ def _in_context(low: str, one: _Found, cues: _Cues) -> TimeExpression | None:
 
 def _before(low: str, start: int, cues: _Cues) -> tuple[int, int, str] | None:
     """The longest cue that ends right before a place, hedges ("about") left out."""
+    article = _ARTICLE_OF_TIME.match(low, start)
+    hits = cues.ending.get(article.end() - 1) if article else None
+    if article and hits and min(hits)[0] < start:  # "after a" of "after a month"
+        return min(hits)[0], article.end() - 1, min(hits)[1]
     for at in range(start, max(-1, start - 20), -1):
         hits = cues.ending.get(at)
         if hits and _GAP_BEFORE.fullmatch(low, at, start):

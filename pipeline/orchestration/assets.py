@@ -18,7 +18,7 @@ from pipeline.batches import where
 from pipeline.errors import PermanentError, RunFailed, UsageError
 from pipeline.orchestration import checks, record, showing, stages
 from pipeline.orchestration.resources import Engine, Inputs, Output, Server
-from pipeline.paths import TABLES
+from pipeline.paths import TABLES, ReviewPaths
 from pipeline.progress import Progress
 from pipeline.records import Refused
 from pipeline.storage import Dataset, Staging
@@ -230,9 +230,10 @@ def _materialised(
 
 
 def _review(output: Output) -> dg.MetadataValue[Any]:
-    """Where the review pages are, or how to make them."""
-    if output.paths.review.exists():
-        return dg.MetadataValue.path(output.paths.review.absolute())
+    """The review page to open, or how to make it."""
+    index = ReviewPaths(output.paths.review).index
+    if index.exists():
+        return dg.MetadataValue.path(index.absolute())
     return dg.MetadataValue.text(f"case2fhir review {output.folder}")
 
 

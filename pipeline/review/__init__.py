@@ -23,16 +23,17 @@ begin with (``fhir.common.digest``), so that the address of a case stays the sam
 - ``<body data-case-id data-report-id data-case-key data-text-sha256>``; the last is the SHA-256 of
   ``reports.text`` in UTF-8, absent where the dataset does not hold the text.  The Case record itself, as published, is
   the JSON text of ``<template id="case-record">``.
-- Every fact is an element ``.fact[data-fact]`` in ``#facts``.  ``data-fact`` is a pointer into the Case record, without
-  a leading slash: ``patient/age``, ``patient/sex``, ``patient/ethnicity``, ``patient/history/0``, ``drugs/0`` (the
-  drug, its name), ``drugs/0/role``, ``drugs/0/action_taken``, ``drugs/0/indications/0``, ``drugs/0/exposures/0``,
-  ``reactions/0`` (the reaction, its term), ``reactions/0/time_to_onset``, ``…/outcome``, ``…/seriousness``,
-  ``…/treatments``, ``assessments/0`` (that the drug is related to the reaction), ``assessments/0/dechallenge``,
-  ``…/rechallenge``, ``…/author_statement``, ``…/who_umc``, ``…/naranjo``, ``…/naranjo/items/3``, ``tests/0``.
+- Every fact is an element ``.fact[data-fact]`` in ``#facts``: a ``div`` of a ``dl``, or a ``tr`` for Naranjo's answers;
+  its value is in ``.value bdi``.  ``data-fact`` is a pointer into the Case record, without a leading slash:
+  ``patient/age``, ``patient/sex``, ``patient/ethnicity``, ``patient/history/0``, ``drugs/0`` (the drug, its name),
+  ``drugs/0/role``, ``drugs/0/action_taken``, ``drugs/0/indications/0``, ``drugs/0/exposures/0``, ``reactions/0`` (the
+  reaction, its term), ``reactions/0/time_to_onset``, ``…/outcome``, ``…/seriousness``, ``…/treatments``,
+  ``assessments/0`` (that the drug is related to the reaction), ``assessments/0/dechallenge``, ``…/rechallenge``,
+  ``…/author_statement``, ``…/who_umc``, ``…/naranjo``, ``…/naranjo/items/3``, ``tests/0``.
   Facts that the text does not state are there as well, with the class ``absent``; so they can be set.
-- ``data-kind`` is the kind by which it is coloured (``facts.KINDS``); ``data-value`` the value as it stands in the Case
-  record where that is a string; ``data-evidence`` its spans, ``"529-534 1287-1298"``: code points into the text, end
-  exclusive, absent where there is no evidence.
+- ``data-label`` is its name for people, ``data-kind`` the kind by which it is coloured (``facts.KINDS``);
+  ``data-value`` the value as it stands in the Case record where that is a string; ``data-evidence`` its spans,
+  ``"529-534 1287-1298"``: code points into the text, end exclusive, absent where there is no evidence.
 - Elements elsewhere (the picture, the story below it, the resources) point to a fact with ``data-for="<pointer>"``.
 - The narrative is ``#narrative``; each stretch of it is a ``span[data-start]`` or ``mark[data-start]`` whose end is the
   next one's start (the last one's is ``#narrative[data-length]``).  A stretch shows its characters one to one, save for

@@ -65,22 +65,15 @@ def cases(dataset: Dataset) -> Iterator[Material]:
     checks = _Checks(dataset, refused)
     for shard in range(dataset.shards):
         reports = _reports(dataset, shard)
-        by_version = {version: dataset.resources(shard, version, _unchecked) for version in dataset.versions}
+        bundled = {version: dataset.bundled(shard, version) for version in dataset.versions}
         for text in dataset.table("cases", shard).column("case_json").to_pylist():
             case = decode_case(text)
-            resources = {
-                version: [orjson.loads(one.json) for one in next(bundles).resources]
-                for version, bundles in by_version.items()
-            }
+            resources = {version: next(of_cases) for version, of_cases in bundled.items()}
             yield _material(case, reports.get(case.report_id), resources, checks)
         for line in read_lines(dataset.paths.quarantined_cases(shard, dataset.shards)):
             kept = orjson.loads(line)
             case = msgspec.convert(kept["case"], Case)
             yield _material(case, reports.get(case.report_id), kept["resources"], checks, withheld=True)
-
-
-def _unchecked(resource: Resource, version: FhirVersion) -> list[str]:
-    return []
 
 
 def _reports(dataset: Dataset, shard: int) -> dict[str, _Report]:

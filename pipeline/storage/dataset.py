@@ -75,13 +75,16 @@ class Dataset:
         ``check`` (``validation.resources.check``) says anew what is wrong with each.
         """
         cases = self.table("cases", shard).select(["case_id", "report_id"]).to_pylist()
-        lines = read_lines(self.paths.bundles(version, shard, self.shards))
-        for case, line in zip(cases, lines, strict=True):
-            resources = [entry["resource"] for entry in orjson.loads(line).get("entry", ())]
+        for case, resources in zip(cases, self.bundled(shard, version), strict=True):
             yield CaseResources(
                 **case,
                 resources=[described(one, orjson.dumps(one), check(one, version)) for one in resources],
             )
+
+    def bundled(self, shard: int, version: FhirVersion) -> Iterator[list[dict[str, Any]]]:
+        """The resources of each case of the shard, in the order of its table ``cases``."""
+        for line in read_lines(self.paths.bundles(version, shard, self.shards)):
+            yield [entry["resource"] for entry in orjson.loads(line).get("entry", ())]
 
     def refused(self) -> list[Refused]:
         """What was refused, with reasons."""

@@ -163,7 +163,7 @@ class _Compiler:
             narrowed = self._element(kind, Element("Reference", rule.targets), item.get_model_klass())
         else:
             any_of = "[A-Za-z]+" if "Resource" in rule.targets else "|".join(rule.targets)
-            narrowed = Annotated[str, _whole(LOCAL.pattern.replace("[A-Za-z]+", any_of))]
+            narrowed = Annotated[str, _whole(LOCAL.pattern.replace("[A-Za-z]{1,64}", any_of))]
         return self._struct((kind, *rule.targets), model, reference=narrowed)
 
 

@@ -20,7 +20,7 @@ PACKAGE: Final = {"R4": "fhir.resources.R4B", "R5": "fhir.resources"}
 """Where the models are. R4B and R4 are the same for the published resource types."""
 ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 """Data type ``id`` of FHIR R4 and R5."""
-LOCAL: Final = re.compile(rf"([A-Za-z]+)/({ID.pattern})")
+LOCAL: Final = re.compile(rf"([A-Za-z]{{1,64}})/({ID.pattern})")
 """A relative reference, without a version: the only form that every loader takes."""
 
 

@@ -18,6 +18,7 @@ from pipeline.storage import Dataset
 from tests.integration.browser import NARROW, WIDE, running, violations
 from tests.integration.command import case2fhir
 from tests.integration.golden import ROOT
+from tests.unit.review.review_samples import harmless, make_dataset
 from tests.unit.storage.storage_samples import files
 
 LETTER, OTHER = "imatinib-erythema-multiforme", "imatinib-psoriasis"
@@ -125,6 +126,12 @@ def test_a_reviewer_corrects_undoes_runs_again_and_sees_the_result(first: Path, 
         assert fact(page, "reactions/0/outcome").get_attribute("data-value") == "recovering"
         expect(page.locator(".pending")).to_have_count(0)
         expect(page.locator(".corrections .status")).to_contain_text("All of them are in the dataset")
+        page.locator("#narrative mark[role=button]").first.focus()
+        page.keyboard.press("ArrowRight")
+        words = page.evaluate("document.activeElement.textContent")
+        page.get_by_role("button", name="Add a fact…").press("Enter")
+        expect(page.get_by_role("dialog")).to_contain_text(f"Stands in the text as: {words}")
+        page.keyboard.press("Escape")
         page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
         open_(page, "drugs/0/exposures/0")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -211,6 +218,23 @@ def test_a_correction_whose_text_has_changed_is_told_and_not_applied(first: Path
     for words in ("ds.corrections.jsonl", "line 1 (entry c1)", "field value: reaction outcome is one of: recovered"):
         assert words in wrong.stderr
     assert read(tmp_path / "elsewhere.jsonl")[0].id == "c1"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--by", "A. Reviewer"), "--corrections and --by go with --serve"),
+        (("--serve", "--corrections", "ds/c.jsonl"), "lies in the dataset"),
+        (("--serve", "--corrections", "wrong.jsonl"), "line 1: field do"),
+        (("--serve", "--corrections", "nowhere/c.jsonl"), "nowhere/c.jsonl cannot be written"),
+    ],
+)
+def test_a_wrong_call_says_what_is_wrong(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+    make_dataset(tmp_path / "ds", [harmless(1)])
+    (tmp_path / "wrong.jsonl").write_text('{"do": "nothing"}\n')
+    done = case2fhir("review", "ds", "--quiet", *options, cwd=tmp_path)
+    assert done.code == 2
+    assert words in done.stderr
 
 
 def _text_hash(root: Path) -> str:

@@ -8,7 +8,7 @@ import pytest
 from pipeline.definitions import build_defs
 from pipeline.orchestration.jobs import JOB
 from pipeline.orchestration.resources import Engine, Inputs, Output
-from pipeline.paths import DatasetPaths
+from pipeline.paths import DatasetPaths, ReviewPaths
 
 LETTER = Path(__file__).parents[2] / "seeds" / "letters" / "imatinib-erythema-multiforme.txt"
 
@@ -46,8 +46,10 @@ def test_assets_show_what_they_made(tmp_path: Path) -> None:
 def test_without_previews_there_are_numbers_only_and_the_review_pages_are_pointed_to(tmp_path: Path) -> None:
     paths = DatasetPaths(tmp_path / "out")
     run(paths.root, previews=False)
-    paths.review.mkdir()
+    index = ReviewPaths(paths.review).index
+    index.parent.mkdir()
+    index.touch()
     shown = run(paths.root, previews=False)
     assert "imatinib" not in str(shown).replace(str(LETTER), "").replace(LETTER.stem, "").lower()
-    assert shown["dataset"]["review"].value == str(paths.review)
+    assert shown["dataset"]["review"].value == str(index)
     assert shown["dataset"]["exposures"].value == 4 + 2

@@ -59,4 +59,5 @@ def test_every_fact_of_a_case_is_in_the_mapping(pages: dict[str, str]) -> None:
         "Report.article.publication_types",
         "patient.history[].verbatim",
         "drugs[].indications[].verbatim",
+        "corrections[].correction",
     ]

@@ -157,8 +157,19 @@
 
   document.addEventListener("selectionchange", () => {
     const found = window.case2fhirReview && window.case2fhirReview.selection();
-    if (found) selected = { places: [found], words: String(document.getSelection()) };
-    else if (!document.querySelector("dialog[open]") && !panel.contains(document.activeElement) && !document.activeElement.closest(".correct-button")) selected = null;
+    const busy = document.querySelector("dialog[open]") || panel.contains(document.activeElement) || document.activeElement.closest(".correct-button");
+    if (found) selected = { places: [found], words: String(document.getSelection()), drawn: true };
+    else if (selected && selected.drawn && !busy) selected = null;
+  });
+
+  // Without a mouse: the marked words that the arrow keys went to last.
+  document.addEventListener("focusin", (event) => {
+    const mark = event.target.closest("#narrative mark[data-start]");
+    if (!mark) return;
+    const all = [...document.querySelectorAll("#narrative [data-start]")];
+    const next = all[all.indexOf(mark) + 1];
+    const end = Number(next ? next.dataset.start : document.getElementById("narrative").dataset.length);
+    selected = { places: [[Number(mark.dataset.start), end]], words: mark.textContent, drawn: false };
   });
 
   function quoted() {

@@ -53,6 +53,8 @@ DECHALLENGES = [
     ("After tapering of imatinib the rash cleared.", "positive"),
     ("She was treated by withdrawing imatinib and the rash cleared.", "positive"),
     ("She recovered with cessation of imatinib.", "positive"),
+    ("A change of medication to nilotinib without imatinib resolved the rash.", "positive"),
+    ("She was followed without further imatinib, and the rash faded.", "positive"),
     # stopped, not better
     ("Despite discontinuation of imatinib the rash worsened.", "negative"),
     ("Imatinib was stopped, but the rash persisted.", "negative"),
@@ -144,6 +146,11 @@ ACTIONS = [
     ("Neither event necessitated discontinuation of imatinib.", "unchanged"),
     ("The rash stopped spreading.", "unknown"),
     ("She received prednisone.", "unknown"),
+    ("Imatinib caused pain relief and was discontinued after four years.", "withdrawn"),
+    ("The decision to stop imatinib was taken.", "withdrawn"),
+    ("Imatinib was stopped. The rash resolved, and we re-initiated imatinib 30 days after cessation.", "interrupted"),
+    ("She continued to tolerate imatinib.", "unchanged"),
+    ("The block was given before needle withdrawal.", "unknown"),
 ]  # fmt: skip
 
 
@@ -184,6 +191,23 @@ OUTCOMES = [
     ("She was discharged symptom-free.", "recovered"),
     ("Biopsy showed dermatitis 20 U/L. The patient totally recovered within 29 days.", "recovered"),
     ("There were no lesions. Her vision returned.", "recovered"),
+    ("Prednisone brought a full and rapid remission of the rash.", "recovered"),
+    ("After that this reaction ceased.", "recovered"),
+    ("She gradually recovered.", "recovered"),
+    ("The pain was abolished.", "recovered"),
+    ("The rash progressively reverted.", "recovered"),
+    ("This led the patient to achieve a full recovery.", "recovered"),
+    ("There was complete improvement.", "recovered"),
+    ("Dialysis was followed by return of normal kidney function.", "recovered"),
+    ("She returned without any complaints.", "recovered"),
+    ("Recovery was partial.", "recovering"),
+    ("She is regaining independent gait.", "recovering"),
+    ("She recovered except for mild weakness.", "recovered_with_sequelae"),
+    ("She recovered, although initially deteriorating.", "recovered"),
+    ("She initially improved but eventually died.", "fatal"),
+    ("The enzymes were near normalized.", "recovering"),
+    ("The further clinical course was favourable.", "recovering"),
+    ("LVEF increased to 50%.", "recovering"),
     ("Her rash gradually improved.", "recovering"),
     ("She was discharged in stable condition.", "recovering"),
     ("There was partial resolution of the rash.", "recovering"),
@@ -202,6 +226,9 @@ OUTCOMES = [
     ("Symptoms have continued for two years.", "not_recovered"),
     ("The other findings remained.", "not_recovered"),
     ("There was no visual recovery.", "not_recovered"),
+    ("Her headache resolved. However, her rash was persistent.", "not_recovered"),
+    ("The rash persisted until death, 28 months later, from lung cancer.", "not_recovered"),
+    ("Her skin did not heal.", "not_recovered"),
     ("The rash resolved leaving hyperpigmentation.", "recovered_with_sequelae"),
     ("The rash healed with scarring.", "recovered_with_sequelae"),
     ("She was left with residual weakness.", "recovered_with_sequelae"),
@@ -216,6 +243,14 @@ OUTCOMES = [
     ("Years ago she had a similar rash, which had resolved.", "unknown"),
     ("Complete recovery is usual.", "unknown"),
     ("The platelets fell.", "unknown"),
+    ("There was a drop in haemoglobin.", "unknown"),
+    ("She had fatigue, decreased muscle strength and headache.", "unknown"),
+    ("The international normalized ratio was 3.", "unknown"),
+    ("This came after otherwise successful treatment with imatinib.", "unknown"),
+    ("No further deterioration of renal function was detected.", "unknown"),
+    ("The dyspnoea was exacerbated by exertion.", "unknown"),
+    ("She had a headache and stopped the drug.", "unknown"),
+    ("Her performance status improved.", "unknown"),
     ("She returned to the clinic.", "unknown"),
     ("Such a rash is a potentially fatal complication.", "unknown"),
     ("Her psoriasis improved.", "unknown"),
@@ -238,6 +273,17 @@ def test_improvement_told_before_the_reaction_is_that_of_the_illness() -> None:
 def test_what_happens_to_another_reaction_does_not_count() -> None:
     text = OPENING + "She also had hepatitis. Imatinib was stopped and the hepatitis resolved."
     assert course.outcome(story(text), {REACTION}, {"hepatitis"})[0] == "unknown"
+
+
+def test_the_onset_of_another_reaction_does_not_begin_the_course_of_this_one() -> None:
+    text = "A man took imatinib and developed nausea. He was stabilized. Years later, a rash was seen."
+    assert course.outcome(story(text), {"nausea"}, {REACTION})[0] == "recovering"
+    assert course.outcome(story(text), {REACTION}, {"nausea"})[0] == "unknown"
+
+
+def test_a_function_that_is_ill_by_its_name_does_not_return_to_health() -> None:
+    text = "A man took imatinib and developed altered mental status. The altered mental status returned."
+    assert course.outcome(story(text), {"altered mental status"}, frozenset())[0] == "unknown"
 
 
 def test_the_drug_that_replaces_another_is_not_stopped() -> None:

@@ -31,6 +31,11 @@ ONSETS = [
     ("After treatment with imatinib for 5 days, a rash occurred.", "P5D"),
     ("He developed a rash following treatment with imatinib for 29 months.", "P29M"),
     ("Four days after the dose of imatinib was increased, he developed a rash.", "P4D"),
+    ("A rash developed in a man who was treated with imatinib for 14 days.", "P14D"),
+    ("A rash is reported in a woman receiving imatinib for about 2 years.", "P2Y"),
+    ("He developed a rash with itching after a month of therapy with imatinib.", "P1M"),
+    ("A rash and fever appeared 15 and 17 months, respectively, after the start of imatinib.", "P15M"),
+    ("After the first cycle of imatinib, on day 8, he developed a rash.", "P8D"),
 ]  # fmt: skip
 
 
@@ -50,6 +55,14 @@ OTHER_TIMES = [
     "He took imatinib and developed a rash. A follow-up biopsy one month later showed no rash.",
     "He took imatinib and had a rash. It recurred 84 days after restarting imatinib.",
     "He took imatinib. Remission of the rash was noted within one week.",
+    "He took imatinib for psoriasis and had a rash. The rash improved after two months of treatment.",
+    "He took imatinib. After 11 months of progressive rash he was seen.",
+    "On the third day of life a baby under imatinib developed a rash.",
+    "He took imatinib and developed a rash ten years after thyroidectomy.",
+    "He received imatinib 400 mg over 30 minutes and developed a rash.",
+    "He had a rash. Two years later imatinib was added.",
+    "He had suffered for ten years from psoriasis, took imatinib and developed a rash.",
+    "He received imatinib on day 1 and developed a rash.",
 ]
 
 

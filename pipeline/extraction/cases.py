@@ -169,7 +169,7 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
     for group in likely:
         home = next((c for c in chosen if _explained(group, c)), None)
         if home is None and chosen and not _stands_alone(group, chosen, story):
-            home = chosen[0]
+            home = next((c for c in chosen if _explained(c, group) and _akin(c, group)), chosen[0])
         if home is not None:
             home.members += group.members
         else:

@@ -122,11 +122,13 @@ def _model_problems(resource: Json, resource_type: str, version: FhirVersion) ->
     from pydantic import ValidationError
 
     try:
-        _model(resource_type, version).model_validate(resource)
-    except ValidationError as error:
-        for problem in error.errors(include_input=False, include_url=False, include_context=False):
-            yield f"{_dotted(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
-    except (AttributeError, KeyError, TypeError):  # some validators of fhir.resources expect what others have to ensure
+        try:
+            _model(resource_type, version).model_validate(resource)
+        except ValidationError as error:
+            for problem in error.errors(include_input=False, include_url=False, include_context=False):
+                yield f"{_dotted(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+    except (AttributeError, KeyError, TypeError, UnicodeEncodeError):
+        # Some validators of fhir.resources, and its messages, expect what others have to ensure.
         yield "(resource): an element is of another type than the model can tell"
 
 

@@ -897,7 +897,7 @@ def course(
     restarts = _restarts(happened, ends, course_of_it, drug)
     taken = {e.sentence for e in story if _concerns(e, drug)}
     _rechallenge(result, ends, restarts, happened, course_of_it, taken)
-    _dechallenge(result, ends, restarts, course_of_it, story, drug)
+    _dechallenge(result, ends, restarts, course_of_it, story, drug, reaction)
     resumed = _restarts(happened, ends, [e for e in story if e.kind in _REACTION_EVENTS], drug)
     _action(result, ends, resumed, happened, taken, begin, *outcome(story, reaction, others))
     return result
@@ -945,7 +945,7 @@ def _restarts(
 
 def _dechallenge(
     result: Course, ends: Sequence[Event], restarts: Sequence[Event], course_of_it: Sequence[Event],
-    story: Sequence[Event], drug: Collection[str],
+    story: Sequence[Event], drug: Collection[str], reaction: Collection[str],
 ) -> None:  # fmt: skip
     """Did the reaction abate after stop or reduction, before any re-exposure? (ICH E2B(R3) G.k.9.i.)"""
     for end in ends:
@@ -953,6 +953,9 @@ def _dechallenge(
         window = [e for e in course_of_it if end.when <= e.when < until and e.kind in _ENDS and not e.distant]
         better = next((e for e in window if e.kind in _BETTER or e.kind == "norecur"), None)
         worse = next((e for e in window if e.kind in _WORSE), None)
+        by_name = [e for e in window if set(e.disorders) & set(reaction)]
+        if by_name and all(e.kind in _WORSE for e in by_name):  # what went well was something else
+            better, worse = None, by_name[0]
         if better is not None and not (
             worse is not None and worse.when < better.when and (end.despite or _treated(story, worse, better, drug))
         ):

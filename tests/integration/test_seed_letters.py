@@ -73,8 +73,12 @@ def test_flare_of_psoriasis() -> None:
     treatments = [set(d.verbatim) for d in case.drugs if d.role == "treatment"]
     assert len(treatments) == 2
     assert all(any(form in forms for forms in treatments) for form in ("corticosteroid", "calcipotriol"))
-    assert all(a.dechallenge == "positive" for a in case.assessments)
     terms = {r.id: r.term for r in case.reactions}
+    assert {terms[a.reaction]: a.dechallenge for a in case.assessments} == {
+        "hand-foot syndrome": "positive",
+        "exacerbation of psoriasis": "positive",
+        "psoriatic nail dystrophy": "negative",
+    }
     rechallenge = {terms[a.reaction]: a.rechallenge for a in case.assessments}
     assert rechallenge["hand-foot syndrome"] == rechallenge["exacerbation of psoriasis"] == "negative"
     assert rechallenge["psoriatic nail dystrophy"] != "positive"

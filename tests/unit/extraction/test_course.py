@@ -58,6 +58,7 @@ DECHALLENGES = [
     # stopped, not better
     ("Despite discontinuation of imatinib the rash worsened.", "negative"),
     ("Imatinib was stopped, but the rash persisted.", "negative"),
+    ("Imatinib was stopped. Her general condition improved, whereas the rash persisted.", "negative"),
     ("After withdrawal of imatinib the rash did not improve.", "negative"),
     ("Imatinib was discontinued without improvement of the rash.", "negative"),
     ("Although imatinib was stopped, the rash worsened. Ciclosporin was given and it resolved.", "negative"),

@@ -119,7 +119,7 @@ def main() -> None:
     default=Limits.seconds,
     show_default=True,
     metavar="SECONDS",
-    help="Processor time of a report; what takes longer is refused; 0: no limit.",
+    help="Processor time of a report; what takes longer is refused; 0: no limit (nor with --workers 1).",
 )
 @click.option(
     "--worker-memory",
@@ -127,7 +127,7 @@ def main() -> None:
     default=Limits.megabytes,
     show_default=True,
     metavar="MB",
-    help="What needs more is refused; 0: no limit.",
+    help="What needs more is refused, on Linux; 0: no limit (nor with --workers 1).",
 )
 @click.option(
     "--max-quarantine-rate",

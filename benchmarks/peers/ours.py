@@ -9,11 +9,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from serve import serve
 
 from pipeline.batches import extract_report
-from pipeline.fhir import build
+from pipeline.fhir import build_each
 from pipeline.paths import FHIR_VERSIONS
 from pipeline.records import Report, encode
 from pipeline.sources import find_sections
-from pipeline.validation.resources import check
+from pipeline.validation.resources import checked
 
 MAPPED = sys.argv[2] == "resources"
 
@@ -35,9 +35,8 @@ def read(text: str) -> Counter[str]:
     found["causality assessments"] = sum(len(case.assessments) for case in extraction.cases)
     if MAPPED:
         for case in extraction.cases:
-            for version in FHIR_VERSIONS:
-                resources = build(case, report, version)
-                found["FHIR resources, checked"] += sum(not check(resource, version) for resource in resources)
+            for version, resources in build_each(case, report, FHIR_VERSIONS).items():
+                found["FHIR resources, checked"] += sum(not checked(one, version).problems for one in resources)
     return found
 
 

@@ -88,7 +88,7 @@ def _nearest(records: Sequence[Any], anchor: Anchor, name: str | None) -> Any:
     for record in records:
         equal = sum(place in record.evidence for place in set(anchor.at))
         overlapping = sum(any(s < end and start < e for s, e in record.evidence) for start, end in set(anchor.at))
-        named = anchor.name is not None and name is not None and _same_name(getattr(record, name), anchor.name)
+        named = anchor.name is not None and name is not None and same_name(getattr(record, name), anchor.name)
         if overlapping or (not anchor.at and (named or not record.evidence)):
             ranked.append(((equal, overlapping, named), record))
     best = max((rank for rank, _ in ranked), default=None)
@@ -103,8 +103,9 @@ def _only(records: Sequence[Any]) -> Any:
     return records[0]
 
 
-def _same_name(value: object, name: str) -> bool:
-    return str(value).casefold() == name.casefold()
+def same_name(value: object, name: str) -> bool:
+    """Is a value of a record the name that an anchor has? Anchors hold names shortened and as one line."""
+    return str(value).casefold() == name.casefold() or (_short(str(value)) or "").casefold() == name.casefold()
 
 
 # --- naming a fact ----------------------------------------------------------------------------------------------------

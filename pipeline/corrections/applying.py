@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from pipeline.corrections import fields
-from pipeline.corrections.anchors import Found, Unfit, facts, find, find_drug, find_reaction, pointer
+from pipeline.corrections.anchors import Found, Unfit, facts, find, find_drug, find_reaction, pointer, same_name
 from pipeline.corrections.entries import Accept, Add, Change, Correction, Fact, Merge, Reject, Split, digest
 from pipeline.records import (
     Assessment,
@@ -50,6 +50,7 @@ def apply(extraction: Extraction, report: Report, corrections: Sequence[Correcti
         return extraction
     cases = [msgspec.json.decode(msgspec.json.encode(case), type=Case) for case in extraction.cases]
     by_id = {case.case_id: case for case in cases}
+    extracted = {case.case_id: case for case in extraction.cases}
     done: list[tuple[Correction, Case, _Target | None, CorrectionStatus]] = []
     text = digest(report)
     for correction in corrections:
@@ -59,7 +60,7 @@ def apply(extraction: Extraction, report: Report, corrections: Sequence[Correcti
         try:
             if correction.text != text:
                 raise Unfit("text_changed")
-            case, target = _perform(cases, case, correction, report)
+            case, target = _perform(cases, case, extracted.get(correction.case), correction, report)
         except Unfit as unfit:
             status = unfit.status
         if case is not None:
@@ -117,23 +118,31 @@ class _Target:
         return f"{place}/{self.field}" if place and self.field and self.found.kind not in _SINGLE else place
 
 
-def _perform(cases: Sequence[Case], case: Case | None, correction: Correction, report: Report) -> tuple[Case, _Target]:
-    """Apply one correction to the case it is meant for. Raises Unfit before anything is changed."""
+def _perform(
+    cases: Sequence[Case], case: Case | None, extracted: Case | None, correction: Correction, report: Report
+) -> tuple[Case, _Target]:
+    """Apply one correction to the case it is meant for, as it was ``extracted`` and as earlier ones have left it.
+
+    Raises Unfit before anything is changed.
+    """
     match correction:
         case Add():
             if case is None:
                 raise Unfit("case_missing")
             return case, _add(case, correction, report)
         case _:
-            case, found = _sought(cases, case, correction.fact)
+            case, found = _sought(cases, case, extracted, correction.fact)
     match correction:
         case Accept():
+            name = fields.NAMES.get(found.kind)
             if correction.field is not None:
-                _set(case, found, correction.field, fields.check(found.kind, correction.field, correction.value))
+                _give(case, found, correction.field, correction.value)
+            elif name and correction.fact.name and not same_name(getattr(found.record, name), correction.fact.name):
+                raise Unfit("fact_missing")  # what was accepted is not what is read there now
             return case, _Target(found, correction.field)
         case Change():
             _inside(correction.evidence, report)
-            _set(case, found, correction.field, fields.check(found.kind, correction.field, correction.value))
+            _give(case, found, correction.field, correction.value)
             if correction.evidence:
                 _prove(found, correction.field, correction.evidence)
             return case, _Target(found, correction.field)
@@ -152,8 +161,11 @@ def _perform(cases: Sequence[Case], case: Case | None, correction: Correction, r
     raise AssertionError(correction)
 
 
-def _sought(cases: Sequence[Case], case: Case | None, fact: Fact) -> tuple[Case, Found]:
-    """The fact, in the case it is meant for; else in the only other case that has it: patients may be counted anew."""
+def _sought(cases: Sequence[Case], case: Case | None, extracted: Case | None, fact: Fact) -> tuple[Case, Found]:
+    """The fact, in the case it is meant for; else in the only other case that has it: patients may be counted anew.
+
+    What an earlier correction took away is not looked for in other patients.
+    """
     status: CorrectionStatus = "case_missing"
     if case is not None:
         try:
@@ -162,11 +174,15 @@ def _sought(cases: Sequence[Case], case: Case | None, fact: Fact) -> tuple[Case,
             status = unfit.status
             if status == "ambiguous":
                 raise
+    if extracted is not None and _has(extracted, fact):
+        raise Unfit("conflicting")
     elsewhere: list[tuple[Case, Found]] = []
     for other in cases:
         try:
             if other is not case and fact.at:
-                elsewhere.append((other, find(other, fact)))
+                found = find(other, fact)
+                if set(fact.at) <= set(found.record.evidence):
+                    elsewhere.append((other, found))
         except Unfit:
             continue
     if len(elsewhere) == 1:
@@ -174,7 +190,23 @@ def _sought(cases: Sequence[Case], case: Case | None, fact: Fact) -> tuple[Case,
     raise Unfit("ambiguous" if elsewhere else status)
 
 
+def _has(case: Case, fact: Fact) -> bool:
+    try:
+        find(case, fact)
+    except Unfit as unfit:
+        return unfit.status == "ambiguous"
+    return True
+
+
 # --- single fields ----------------------------------------------------------------------------------------------------
+
+
+def _give(case: Case, found: Found, field: str, value: Any) -> None:
+    """Give a field a value that a person states; the words of another value are no evidence of it."""
+    before = getattr(found.record, field)
+    _set(case, found, field, fields.check(found.kind, field, value))
+    if found.kind in _IN_FACTS and getattr(found.record, field) != before:
+        found.record.facts.pop(field, None)
 
 
 def _set(case: Case, found: Found, field: str, value: Any) -> None:
@@ -270,6 +302,11 @@ def _add(case: Case, correction: Add, report: Report) -> _Target:
         return _Target(Found(kind, reaction, drug))
     if kind == "assessment":
         assert drug is not None and reaction is not None
+        if drug.role not in _CAUSES:  # who names it as the cause makes it a suspect, of this reaction
+            before, drug.role = drug.role, "suspect"
+            if before == "treatment":
+                for treated in case.reactions:
+                    _without_treatment(treated, drug)
         found = Found(kind, _link(case, drug, reaction), drug)
         found.record.evidence = list(dict.fromkeys([*found.record.evidence, *fact.at]))
     else:

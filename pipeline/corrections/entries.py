@@ -166,6 +166,8 @@ def parse(line: bytes) -> Entry:
         raise ValueError(f"field {place}: {words}" if place else words) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"no JSON object ({error})") from error
+    except RecursionError:
+        raise ValueError("no JSON object of ours (nested too deeply)") from None
     _check_time(entry.at)
     if not isinstance(entry, Undo):
         _check(entry)

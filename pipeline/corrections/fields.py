@@ -133,6 +133,8 @@ def _problem(field: str, value: Any) -> str | None:
             return 'is an ISO 8601 duration after the first exposure ("P2M") or a date ("2024-05-01")'
         if field == "per" and not elements.timing(value, None):
             return 'is a UCUM period, such as "d" or "12.h"'
+    if isinstance(value, int) and not isinstance(value, bool) and not -99 <= value <= 99:
+        return "is a whole number from -99 to 99"
     if isinstance(value, float) and not 0 <= value <= _MOST:
         return "is a number, not negative"
     if field in _AMOUNTS and value == 0:

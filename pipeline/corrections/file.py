@@ -70,7 +70,7 @@ def read(path: Path) -> list[Entry]:
             if line.startswith(_CONFLICT):
                 raise ValueError("a conflict that version control left; keep the entries of both sides")
             entry = parse(line)
-            _check_among(entry, lines)
+            _check_among(entry, lines, entries)
         except ValueError as error:
             wrong.append(f"line {number}{_named(line)}: {error}")
             continue
@@ -121,12 +121,14 @@ def append(path: Path, entries: Sequence[Entry]) -> None:
         raise RunFailed(f"{path} cannot be written: {error.strerror}; it is as it was.") from error
 
 
-def _check_among(entry: Entry, lines: dict[str, int]) -> None:
+def _check_among(entry: Entry, lines: dict[str, int], entries: Sequence[Entry]) -> None:
     """Whether the entry fits those before it. Raises ValueError."""
     if entry.id in lines:
         raise ValueError(f"field id: line {lines[entry.id]} has this id already")
     if isinstance(entry, Undo) and entry.of not in lines:
         raise ValueError("field of: no entry before it has this id")
+    if isinstance(entry, Undo) and any(isinstance(one, Undo) and one.id == entry.of for one in entries):
+        raise ValueError("field of: this is an undo, which cannot be undone; enter the correction again")
 
 
 def _named(line: bytes) -> str:

@@ -98,7 +98,10 @@ class Children:
 
     def _give_back(self, child: "_Child") -> None:
         with self._lock:
-            self._idle.append(child)
+            if not self._closed:
+                self._idle.append(child)
+                return
+        self._forget(child)  # nobody else would wait for its end
 
 
 class _Child:

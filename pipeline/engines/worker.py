@@ -78,7 +78,10 @@ def main() -> None:
             request = requests.get(timeout=hello.idle)
         except Empty:
             os._exit(0)
-        connection.send(_answer(request, hello.limits.seconds))
+        try:
+            connection.send(_answer(request, hello.limits.seconds))
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY)
 
 
 def _prepare(limits: Limits) -> None:
@@ -95,10 +98,13 @@ def _prepare(limits: Limits) -> None:
 
 def _receive(connection: "Connection[Any, Any]", requests: "SimpleQueue[Request]") -> None:
     """Put requests into the queue; end the process with the one that it works for, even in the midst of work."""
-    with suppress(EOFError, OSError):
+    try:
         while True:
             requests.put(connection.recv())
-    os._exit(1)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+    except BaseException:  # the other end is gone, or what came cannot be read: never wait for more
+        os._exit(1)
 
 
 def _greeting(hello: Hello) -> tuple[bool, Any]:

@@ -176,7 +176,7 @@ _TOGETHER = re.compile(
     re.IGNORECASE,
 )
 _THE = re.compile(r"\b(?:the|this|these|all) (?:[\w-]+ ){0,3}[\w-]+\s*(?:\w+ly\s)?$", re.IGNORECASE)
-_AND_WAS = re.compile(r"\b(?:and|but|so) (?:was|were|had|has) [\w -]*$")
+_AND_WAS = re.compile(r"\b(?:and|but|so) (?:was|were|had|has) [\w -]{0,60}$")
 _SUBJECT = re.compile(
     r"(?:[\w-]+,? )?(?:(?:the|oral|intravenous|treatment with|therapy with|his|her) ?)*", re.IGNORECASE
 )
@@ -605,7 +605,7 @@ def _drugs(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str, ...
     mentions = [one for one in sentence.of("drug") if one.assertion != "family" and not _spared(text, sentence, one)]
     backward = _backward(text, sentence, cue, side, mentions)
     chosen = _members(text, cue, mentions, backward)
-    if backward and not chosen and mentions and _AND_WAS.search(text, sentence.start, cue.end):
+    if backward and not chosen and mentions and _AND_WAS.search(text, max(sentence.start, cue.end - 80), cue.end):
         chosen = [
             one for one in mentions[:1] if one.end <= cue.start and _SUBJECT.fullmatch(text, sentence.start, one.start)
         ]

@@ -53,8 +53,8 @@ _IMPROVED_AFTER = re.compile(
     re.IGNORECASE,
 )
 _PATIENT_WHO = re.compile(
-    r"\b(?:in|of|by) (?:an?|one|the|our|this|another|two|three)\b[^.;]*\b(?:patients?|wom[ae]n|m[ae]n|child|boy|girl|"
-    r"females?|males?|lady|gentleman|infant|who|\w+[ -]old)\b",
+    r"\b(?:in|of|by) (?:an?|one|the|our|this|another|two|three)\b[^.;]{0,80}?\b(?:patients?|wom[ae]n|m[ae]n|"
+    r"child|boy|girl|females?|males?|lady|gentleman|infant|who|\w{1,20}[ -]old)\b",
     re.IGNORECASE,
 )
 """Between what developed and how long its patient had taken what."""

@@ -99,11 +99,14 @@ def _cause(result: dg.ExecuteInProcessResult) -> Exception:
         for known in (UsageError, RunFailed):
             if error.cls_name == known.__name__:
                 return known(error.message.partition(": ")[2].strip())
-        if error.cause is None or error.cause.cls_name == "_RemoteTraceback":  # text of a worker process
+        if error.cls_name == "DagsterExecutionInterruptedError":
+            return RunFailed("The run was interrupted: the dataset is the old one or the new one, whole. Run again.")
+        if error.cause is None:
             break
         error = error.cause
     if error is None:
         return RunFailed(f"Stage {stage} failed; --verbose shows Dagster's log.")
     frames = [frame.strip().splitlines()[0] for frame in error.stack]
+    frames += [line for line in error.message.splitlines() if line.startswith("raised at ")]  # in a worker process
     where = next((frame for frame in reversed(frames) if "pipeline" in frame), "no place known")
     return RunFailed(f"Stage {stage} failed with {error.cls_name} ({where}); --verbose shows Dagster's log.")

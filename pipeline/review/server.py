@@ -22,7 +22,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
-from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources as package_resources
 from pathlib import Path
@@ -167,6 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         except OSError:  # a file of the dataset, gone from one moment to the next
             self._json(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "a run is replacing the dataset: try again"})
+        except Exception:  # a page that waits for an answer must get one
+            self._json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "this could not be answered: load the page again"})
 
     def _check_sender(self) -> None:
         """Only requests to this server by name; and never any that another site has a browser send."""
@@ -184,11 +185,11 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "corrections are sent as application/json")
 
     def _check_token(self) -> None:
-        try:
-            sent = SimpleCookie(self.headers.get("Cookie", "")).get(self.server.cookie)
-        except CookieError:
-            sent = None
-        if sent is None or not secrets.compare_digest(sent.value.encode(), self.server.session.token.encode()):
+        # By hand: SimpleCookie drops all cookies where one is not to its taste, and all ports of 127.0.0.1 share them.
+        pairs = (one.strip().partition("=") for one in self.headers.get("Cookie", "").split(";"))
+        sent = [value for name, _, value in pairs if name == self.server.cookie]
+        token = self.server.session.token.encode()
+        if not any(secrets.compare_digest(one.encode(), token) for one in sent):
             raise _Refused(HTTPStatus.FORBIDDEN, "open the address that `case2fhir review --serve` printed")
 
     def _get(self) -> None:

@@ -106,4 +106,4 @@ def test_an_undo_cannot_be_undone(tmp_path: Path) -> None:
 
 def test_deeply_nested_json_is_a_wrong_line() -> None:
     with pytest.raises(ValueError, match="too deeply"):
-        parse(b'{"do": "reject", "more": ' + b"[" * 60_000)
+        parse(b'{"do": "add", "values": {"name": ' + b"[" * 60_000)

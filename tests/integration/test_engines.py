@@ -177,7 +177,7 @@ def test_all_engines_publish_the_same_bytes_and_name_what_ended_their_workers(
     }
     printed = capfd.readouterr()
     logs = [path.read_text() for path in tmp_path.parent.glob("dask*/dask.log")]
-    assert len(logs) == 1
+    assert logs  # of this and of other clusters
     assert CANARY not in "".join([printed.out, printed.err, *logs, *(r.stdout + r.stderr for r in said)])
 
 

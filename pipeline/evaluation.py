@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
+from pipeline.records import CAUSES
 
 Row = dict[str, Any]
 Names = Callable[[Row], list[str]]
@@ -227,7 +228,7 @@ def _score_drugs(scores: Scores, patient: Row, case: Row) -> None:
 
 def suspects(drugs: Iterable[Row]) -> list[Row]:
     """The drugs that are suspected, interacting ones among them."""
-    return [drug for drug in drugs if drug.get("role") in ("suspect", "interacting")]
+    return [drug for drug in drugs if drug.get("role") in CAUSES]
 
 
 def _doses(exposures: Iterable[Row]) -> set[tuple[float, str | None]]:

@@ -9,6 +9,7 @@ The JSON form of ``Case`` and ``Extraction`` is a public contract (``case2fhir e
 checks it: decoding rejects unknown values and names the offending path.
 """
 
+import hashlib
 from typing import Literal
 
 import msgspec
@@ -26,6 +27,8 @@ SectionKind = Literal[
     "caption", "table", "references", "furniture", "body",
 ]  # fmt: skip
 DrugRole = Literal["suspect", "interacting", "concomitant", "treatment", "past"]
+CAUSES: frozenset[DrugRole] = frozenset({"suspect", "interacting"})
+"""Roles of drugs that may have caused a reaction (ICH E2B(R3) G.k.1)."""
 ActionTaken = Literal["withdrawn", "reduced", "increased", "unchanged", "interrupted", "unknown", "not_applicable"]
 Outcome = Literal["recovered", "recovering", "not_recovered", "recovered_with_sequelae", "fatal", "unknown"]
 Seriousness = Literal[
@@ -336,6 +339,11 @@ class Extraction(Record):
     mentions: list[Mention] = []
     pairs: list[Pair] = []
     cases: list[Case] = []
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text in UTF-8, hexadecimal: whether two reports, or two readings of one, have the same text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 encode = msgspec.json.Encoder().encode

@@ -14,6 +14,7 @@ from pipeline.corrections import fields
 from pipeline.corrections.anchors import Found, Unfit, facts, find, find_drug, find_reaction, pointer, same_name
 from pipeline.corrections.entries import Accept, Add, Change, Correction, Fact, Merge, Reject, Split, digest
 from pipeline.records import (
+    CAUSES,
     Assessment,
     Case,
     CorrectionResult,
@@ -30,7 +31,6 @@ from pipeline.records import (
 )
 from pipeline.terminology import Semantic, lexicon
 
-_CAUSES: Final = ("suspect", "interacting")
 _CODED: Final[dict[str, Semantic]] = {
     "drug": "drug", "reaction": "disorder", "history": "disorder", "indication": "disorder",
 }  # fmt: skip
@@ -236,8 +236,8 @@ def _codings(kind: str, name: str) -> list[Any]:
 
 def _settle_role(case: Case, drug: Drug, before: DrugRole | None) -> None:
     """Link a cause to all reactions, as extraction does where the text ties it to none; link no other drug."""
-    if drug.role in _CAUSES:
-        if before not in _CAUSES:
+    if drug.role in CAUSES:
+        if before not in CAUSES:
             for reaction in case.reactions:
                 _link(case, drug, reaction)
     else:
@@ -302,7 +302,7 @@ def _add(case: Case, correction: Add, report: Report) -> _Target:
         return _Target(Found(kind, reaction, drug))
     if kind == "assessment":
         assert drug is not None and reaction is not None
-        if drug.role not in _CAUSES:  # who names it as the cause makes it a suspect, of this reaction
+        if drug.role not in CAUSES:  # who names it as the cause makes it a suspect, of this reaction
             before, drug.role = drug.role, "suspect"
             if before == "treatment":
                 for treated in case.reactions:
@@ -355,7 +355,7 @@ def _made(case: Case, correction: Add, report: Report, drug: Drug | None) -> Rec
         _settle_role(case, record, None)
     if kind == "reaction":
         for suspect in case.drugs:
-            if suspect.role in _CAUSES:
+            if suspect.role in CAUSES:
                 _link(case, suspect, record)
     return cast(Record, record)
 
@@ -386,7 +386,7 @@ def _merge(case: Case, found: Found, correction: Merge) -> _Target:
         into.exposures = sorted([*into.exposures, *other.exposures], key=lambda e: min(e.evidence, default=(0, 0)))
         _rename(case, {other.id: into.id})
         case.drugs = _without(case.drugs, other)
-        if into.role not in _CAUSES:
+        if into.role not in CAUSES:
             case.assessments = [link for link in case.assessments if link.drug != into.id]
     return _Target(Found(found.kind, into))
 

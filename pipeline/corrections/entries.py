@@ -4,7 +4,6 @@ Belongs here: the structs, and what one entry alone must fulfil.  Does not belon
 An entry holds no words of the report: positions, the hash of the whole text, and preferred names of concepts.
 """
 
-import hashlib
 import re
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
@@ -14,7 +13,7 @@ from msgspec import Meta
 
 from pipeline.corrections import fields
 from pipeline.corrections.fields import Kind
-from pipeline.records import Report, Span
+from pipeline.records import Report, Span, text_digest
 
 Line = Annotated[
     str,
@@ -151,7 +150,7 @@ decode_all = msgspec.json.Decoder(list[Correction]).decode
 
 def digest(report: Report) -> str:
     """What ``text`` of an entry on this report is: SHA-256 of its text in UTF-8, hexadecimal."""
-    return hashlib.sha256(report.text.encode("utf-8", "surrogatepass")).hexdigest()
+    return text_digest(report.text)
 
 
 def parse(line: bytes) -> Entry:

@@ -68,6 +68,8 @@ class Candidate:
     links: list[Link] = field(default_factory=list)
     mates: set[str] = field(default_factory=set)
     """Keys of concepts of its kind that stand in a list with it ("A, B and C")."""
+    known: set[str] = field(default_factory=set)
+    """Keys of disorders of the report that a drug is known to cause; of a disorder, of such drugs."""
     score: float = 0.0
 
 
@@ -234,7 +236,7 @@ def _uses(everything: Sequence[Candidate]) -> None:
 
 
 def _known(everything: Sequence[Candidate]) -> None:
-    """Features of drugs that are known to cause a disorder of the report, and of such disorders."""
+    """Drugs that are known to cause a disorder of the report, and such disorders, with features of both."""
     own = [c for c in everything if not c.features["only literature"]]
     drugs = [c for c in own if c.semantic == "drug"]
     disorders = [c for c in own if c.semantic == "disorder"]
@@ -244,11 +246,12 @@ def _known(everything: Sequence[Candidate]) -> None:
         told = [c for c in disorders if known(drug.key, c.key)]
         drug.features["known effect told"] = float(bool(told))
         drug.features["other effects known"] = float(not told and bool(effects(drug.key)))
+        drug.known = {c.key for c in told}
+        drug.features["specific effect told"] = max((specific(c.key) for c in told), default=0.0)
         for disorder in told:
+            disorder.known.add(drug.key)
             disorder.features["known effect"] = 1.0
-            sp = specific(disorder.key)
-            disorder.features["specific effect"] = max(sp, disorder.features.get("specific effect", 0.0))
-            drug.features["specific effect told"] = max(sp, drug.features.get("specific effect told", 0.0))
+            disorder.features["specific effect"] = specific(disorder.key)
 
 
 def _weigh_contexts(document: Document, sentences: Sequence[Sentence], everything: Sequence[Candidate]) -> None:
@@ -294,9 +297,6 @@ def _compare(everything: Sequence[Candidate]) -> None:
 def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> None:
     """Features that tell how likely the concepts are that a concept is tied to, by a first look at each."""
     likely = {(c.semantic, c.key): value for c, value in zip(everything, scores, strict=True)}
-    drugs = [c for c in everything if c.semantic == "drug" and not c.features["only literature"]]
-    disorders = [c for c in everything if c.semantic == "disorder" and not c.features["only literature"]]
-    ties = [(drug, disorder) for drug in drugs for disorder in disorders if known(drug.key, disorder.key)]
     ranked = {
         semantic: [*sorted((value for (kind, _), value in likely.items() if kind == semantic), reverse=True), 0.0, 0.0]
         for semantic in _SEMANTICS
@@ -312,12 +312,9 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
             c.features[name] = max(tied, default=0.0)
         best, second = ranked[c.semantic][:2]
         c.features["best rival"] = second if value == best else best
-        c.features["best partner"] = ranked["disorder" if c.semantic == "drug" else "drug"][0]
-        c.features["likely partner by known effects"] = 0.0
-    for drug, disorder in ties:
-        for one, other in ((drug, disorder), (disorder, drug)):
-            value = max(one.features["likely partner by known effects"], likely[other.semantic, other.key])
-            one.features["likely partner by known effects"] = value
+        other: Semantic = "disorder" if c.semantic == "drug" else "drug"
+        c.features["best partner"] = ranked[other][0]
+        c.features["likely partner by known effects"] = max((likely[other, key] for key in c.known), default=0.0)
 
 
 def score(model: str, features: dict[str, float]) -> float:

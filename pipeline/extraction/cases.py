@@ -140,14 +140,15 @@ def _same(left: frozenset[str], right: frozenset[str]) -> bool:
 def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) -> tuple[list[Group], list[Group]]:
     """Reactions and suspects; none unless the best of both are likely together."""
     best_reaction = max((g.score for g in disorders), default=0.0)
-    best_drug = 1.0 - math.prod(1.0 - g.score for g in _listed(drugs))
+    listed = _listed(drugs)
+    best_drug = 1.0 - math.prod(1.0 - g.score for g in listed)
     cleared = any(m.features.get("cleared") for g in drugs for m in g.members)
     if best_drug * best_reaction < LEAST["both, one cleared" if cleared else "both"] or (
         best_reaction < LEAST["certain"] and _denied(disorders)
     ):
         return [], []
     reactions = _reactions(disorders, min(LEAST["reaction"], best_reaction), story)
-    return reactions, _suspects(drugs)
+    return reactions, _suspects(drugs, listed)
 
 
 def _denied(disorders: Sequence[Group]) -> bool:
@@ -251,7 +252,7 @@ def _explained(sign: Group, diagnosis: Group) -> bool:
     return any(s.key in explains(d.key) for d in diagnosis.members for s in sign.members)
 
 
-def _listed(drugs: list[Group]) -> list[Group]:
+def _listed(drugs: Sequence[Group]) -> list[Group]:
     """The likeliest drug and those of its list, followed from drug to drug: "A, B and C" ties C to A."""
     listed: set[str] = set()
     new = {key for g in drugs[:1] for key in g.keys}
@@ -266,15 +267,14 @@ def _akin(left: Group, right: Group) -> bool:
     return bool(_content(left.best.key) & _content(right.best.key))
 
 
-def _suspects(drugs: list[Group]) -> list[Group]:
+def _suspects(drugs: Sequence[Group], listed: Sequence[Group]) -> list[Group]:
     """The likeliest drug, others that are likely beside it, and those of its list that are about as likely."""
-    listed = {key for g in _listed(drugs) for key in g.keys}
     odds = [_log_odds(g.score) for g in drugs]
     return [
         g for g, own in zip(drugs, odds, strict=True)
         if g is drugs[0]
         or g.score >= LEAST["suspect beside another"]
-        or (g.keys & listed and odds[0] - own <= LEAST["list mate behind"])
+        or (g in listed and odds[0] - own <= LEAST["list mate behind"])
     ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from pipeline.extraction.numbers import table
 from pipeline.extraction.relations import Link
 from pipeline.extraction.roles import procedures
 from pipeline.extraction.weights import weights
-from pipeline.records import Case, Concept, Span
+from pipeline.records import CAUSES, Case, Concept, Span
 
 _WEIGHTS = weights("conditions")
 """What speaks for a disorder as the indication of a drug."""
@@ -78,7 +78,7 @@ def fill(
     introduced = {id(g) for g, own in told if _introduced(document, own, by_index)}
     indications: set[int] = set()
     for drug, group in zip(case.drugs, drugs, strict=True):
-        suspect = drug.role in ("suspect", "interacting")
+        suspect = drug.role in CAUSES
         for chosen, own in _indications(group, told, drugs, by_index, onset, introduced, weigh=suspect):
             drug.indications.append(_concept(chosen, own))
             if suspect:

@@ -16,7 +16,7 @@ from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Found, Sentence
 from pipeline.extraction.dosage import Dosage, Route
 from pipeline.extraction.times import TimeExpression
-from pipeline.records import Drug, Exposure, Span
+from pipeline.records import CAUSES, Drug, Exposure, Span
 
 _BEFORE_DRUG = 25  # code points between an amount and the drug it precedes: "400 mg of oral imatinib"
 _BORDER = re.compile(
@@ -85,7 +85,7 @@ def fill(
     for one in placed:
         _add(one.drug, one.exposure)
     for drug in drugs:
-        if drug.role not in ("suspect", "interacting"):
+        if drug.role not in CAUSES:
             continue
         first = [exposure for exposure in drug.exposures if not exposure.re_exposure]
         if not drug.exposures:
@@ -251,7 +251,7 @@ class _Reader:
         return None
 
     def _is_suspect(self, mention: Found) -> bool:
-        return self.by_id[self.ids[mention.key]].role in ("suspect", "interacting")
+        return self.by_id[self.ids[mention.key]].role in CAUSES
 
     def _escalates(self, previous: _Placed, amount: Dosage) -> bool:
         """ "raised gradually from 100 to 200 mg": one regimen."""
@@ -504,7 +504,7 @@ class _Reader:
 
     def taken_for(self, drug: Drug) -> TimeExpression | None:
         """The first time that the text says the drug was taken for."""
-        only = sum(one.role in ("suspect", "interacting") for one in self.by_id.values()) == 1
+        only = sum(one.role in CAUSES for one in self.by_id.values()) == 1
         return next((t for s in self.told if (t := self._taken_for(s, drug, only=only))), None)
 
     def _taken_for(self, sentence: Sentence, drug: Drug, *, only: bool) -> TimeExpression | None:

@@ -15,7 +15,7 @@ import pipeline
 from pipeline.fhir import elements as e
 from pipeline.fhir.codes import Codes, codes, units
 from pipeline.fhir.settings import Options, Resource, Version
-from pipeline.records import Assessment, Case, Concept, CorrectionResult, Drug, Exposure, Reaction, Report, Span
+from pipeline.records import CAUSES, Assessment, Case, Concept, CorrectionResult, Drug, Exposure, Reaction, Report, Span
 
 AGE_AT_ONSET = "http://hl7.org/fhir/us/icsr-ae-reporting/StructureDefinition/icsr-ext-ageattimeofonset"
 _RELATIVE_DATE = "relative-date"
@@ -507,7 +507,7 @@ class Suspect:
 def suspects(scope: Scope, reaction: Reaction) -> list[Suspect]:
     """All suspect and interacting drugs of the case, with what is known of each as the cause of this reaction."""
     assessments = {a.drug: a for a in scope.case.assessments if a.reaction == reaction.id}
-    drugs = [(i, d) for i, d in enumerate(scope.case.drugs, 1) if d.role in ("suspect", "interacting")]
+    drugs = [(i, d) for i, d in enumerate(scope.case.drugs, 1) if d.role in CAUSES]
     primary = next((d.id for _, d in drugs if d.id in assessments), drugs[0][1].id if drugs else None)
     found = []
     for position, drug in drugs:

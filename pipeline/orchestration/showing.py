@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from pipeline.paths import TABLES
-from pipeline.records import Case, Report
+from pipeline.records import CAUSES, Case, Report
 from pipeline.storage import Dataset, Staging
 
 ROWS = 10
@@ -68,7 +68,7 @@ def cases(staging: Staging) -> str:
             (
                 case.case_id,
                 _patient(case),
-                ", ".join(drug.name for drug in case.drugs if drug.role in ("suspect", "interacting")),
+                ", ".join(drug.name for drug in case.drugs if drug.role in CAUSES),
                 ", ".join(reaction.term for reaction in case.reactions),
                 _listed(reaction.outcome for reaction in case.reactions),
                 _listed(assessment.who_umc for assessment in case.assessments),
@@ -99,7 +99,7 @@ def charts(dataset: Dataset) -> dict[str, str]:
         counted["outcome"].update(found["outcome"].to_pylist())
         drugs = dataset.table("drugs", shard)
         roles = zip(drugs["name"].to_pylist(), drugs["role"].to_pylist(), strict=True)
-        counted["suspect"].update(name for name, role in roles if role in ("suspect", "interacting"))
+        counted["suspect"].update(name for name, role in roles if role in CAUSES)
         assessments = dataset.table("assessments", shard)
         for name, column in (("WHO-UMC", "who_umc"), ("Naranjo", "naranjo_category"), ("dechallenge", "dechallenge")):
             causality[name].update(value or "none" for value in assessments[column].to_pylist())

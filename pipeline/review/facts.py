@@ -10,7 +10,7 @@ from functools import cache
 from typing import Final, Literal
 
 from pipeline import data
-from pipeline.records import Assessment, Case, Coding, Concept, Drug, Evidence, Naranjo, Reaction
+from pipeline.records import CAUSES, Assessment, Case, Coding, Concept, Drug, Evidence, Naranjo, Reaction
 from pipeline.review import words
 
 Kind = Literal["patient", "drug", "dose", "indication", "reaction", "time", "course", "cause", "test"]
@@ -207,7 +207,7 @@ def _drug(drug: Drug, index: int, names: dict[str, str]) -> Card:
             for i, exposure in enumerate(drug.exposures)
         ),
     ]
-    if drug.role in ("suspect", "interacting") or drug.action_taken:
+    if drug.role in CAUSES or drug.action_taken:
         facts.append(
             _stated(f"{at}/action_taken", "course", "Action taken", drug.action_taken, drug.facts.get("action_taken"))
         )

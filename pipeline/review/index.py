@@ -6,7 +6,7 @@ Belongs here: what the index can search, filter, sort and count by.  Does not be
 
 from typing import Any, Final, get_args
 
-from pipeline.records import Outcome, WhoUmcCategory
+from pipeline.records import CAUSES, Outcome, WhoUmcCategory
 from pipeline.review import words
 from pipeline.review.reading import Material
 from pipeline.review.text import spelled
@@ -41,7 +41,7 @@ class Table:
         self.withheld += material.withheld
         drugs = {drug.id: _position(self._drugs, drug.name) for drug in case.drugs}
         reactions = {reaction.id: _position(self._reactions, reaction.term) for reaction in case.reactions}
-        suspects = {drug.id for drug in case.drugs if drug.role in ("suspect", "interacting")}
+        suspects = {drug.id for drug in case.drugs if drug.role in CAUSES}
         suspects |= {assessment.drug for assessment in case.assessments}
         self._rows.append(
             [

@@ -26,7 +26,7 @@ from pipeline import __version__
 from pipeline.errors import RunFailed, UsageError
 from pipeline.fhir.common import digest
 from pipeline.paths import REVIEW_FORMAT, DatasetPaths, ReviewPaths
-from pipeline.records import Refused, encode
+from pipeline.records import Refused, encode, text_digest
 from pipeline.review import facts, index, narrative, picture, reading, resources, text, words
 from pipeline.storage import Dataset
 from pipeline.storage.files import write_json
@@ -182,7 +182,7 @@ def case_page(material: reading.Material, before: str | None = None, after: str 
         material=material,
         record=encode(case).decode(),
         length=len(whole or ""),
-        text_hash=hashlib.sha256(whole.encode()).hexdigest() if whole is not None else None,
+        text_hash=text_digest(whole) if whole is not None else None,
         parts=narrative.parts(whole, material.sections, every, material.mentions) if whole is not None else None,
         picture=picture.draw(case),
         versions={

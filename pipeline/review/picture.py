@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from pipeline.records import Assessment, Case, Drug, Exposure, Reaction
+from pipeline.records import CAUSES, Assessment, Case, Drug, Exposure, Reaction
 from pipeline.review import words
 
 Glyph = Literal["onset", "stop", "change", "again", "back", "clear", "better", "same", "recovered", "recovering",
@@ -156,9 +156,7 @@ class _Drawing:
         self.assessed: dict[str, list[tuple[int, Assessment]]] = {}
         for i, assessment in enumerate(case.assessments):
             self.assessed.setdefault(assessment.drug, []).append((i, assessment))
-        self.suspects = {a.drug for a in case.assessments} | {
-            d.id for d in case.drugs if d.role in ("suspect", "interacting")
-        }
+        self.suspects = {a.drug for a in case.assessments} | {d.id for d in case.drugs if d.role in CAUSES}
         self.again = sorted(self._again(), key=lambda again: again.at)
         self.stopped = any(
             d.id in self.suspects and d.action_taken in ("withdrawn", "interrupted", "reduced", "increased")

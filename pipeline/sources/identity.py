@@ -4,12 +4,11 @@ Belongs here: the alphabet of ids and the check for reports seen before.  Does n
 declares its id.
 """
 
-import hashlib
 import re
 from pathlib import PurePosixPath
 
 from pipeline.errors import BadInput
-from pipeline.records import Report
+from pipeline.records import Report, text_digest
 from pipeline.sources import limits
 
 _FOREIGN = re.compile(r"[^A-Za-z0-9._-]+")
@@ -29,7 +28,7 @@ def identifier(*parts: object) -> str:
     kept = _FOREIGN.sub("-", whole).strip("-.") or "report"
     lost = sum(not character.isascii() for character in whole)
     if len(kept) > limits.IDENTIFIER or lost > len(whole) // 2:
-        return f"{kept[: limits.IDENTIFIER - 9]}-{_digest(whole)[:8]}"
+        return f"{kept[: limits.IDENTIFIER - 9]}-{text_digest(whole)[:8]}"
     return kept
 
 
@@ -45,10 +44,6 @@ def _without_suffixes(name: str) -> str:
     return "" if str(path) == "." else str(path)
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 class Identities:
     """Remembers the ids of one run as hash of id → hash of text, some hundred bytes each."""
 
@@ -60,10 +55,10 @@ class Identities:
 
         Raises BadInput (``duplicate``) when the same text was seen under the same id.
         """
-        digest = _digest(report.text)
+        digest = text_digest(report.text)
         text = int(digest[:16], 16)
         for candidate in (report.report_id, f"{report.report_id}-{digest[:8]}"):
-            key = int(_digest(candidate)[:16], 16)
+            key = int(text_digest(candidate)[:16], 16)
             before = self._seen.get(key)
             if before is None:
                 self._seen[key] = text

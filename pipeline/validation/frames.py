@@ -17,7 +17,7 @@ import msgspec
 import pandas as pd
 
 from pipeline.paths import FhirVersion
-from pipeline.records import decode_case
+from pipeline.records import CAUSES, decode_case
 from pipeline.validation.resources import CaseResources, Checked
 
 Row = dict[str, Any]
@@ -136,7 +136,7 @@ class _Shard:
     def _drug(self, row: Row) -> Row:
         return row | {
             "case_known": row["case_id"] in self.cases,
-            "action_without_suspicion": bool(row["action_taken"]) and row["role"] not in ("suspect", "interacting"),
+            "action_without_suspicion": bool(row["action_taken"]) and row["role"] not in CAUSES,
             "evidence_count": len(row["evidence"]),
             "spans_outside": self._outside(row),
             "verbatim_unquoted": self._unquoted(row["report_id"], row),

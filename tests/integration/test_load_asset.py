@@ -135,6 +135,7 @@ def test_loads_wait_for_each_other_in_a_pool(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     shutil.copy(ROOT / "dagster.yaml", home)
+    dg.DagsterInstance.from_config(str(home)).dispose()  # Dagster does not expect two processes to make its tables
     folders = [tmp_path / "first", tmp_path / "second"]
     wanted = {reference for folder in folders for reference in references(dataset(folder, [folder.name]))}
     spawn = multiprocessing.get_context("spawn")

@@ -15,7 +15,9 @@ from pipeline.extraction.zones import Zone
 from pipeline.records import Assertion, Span
 
 _BORDER = re.compile(
-    r"[;:]|\.\s|,(?=\s*(?:and\s+)?(?:but|which|who|with|she|he|the|his|her|was|were|had|developed)\b)", re.IGNORECASE
+    r"[;:]|\.\s|\band (?=(?:he|she|his|her|there)\b)"
+    r"|,(?=\s*(?:and\s+)?(?:but|which|who|with|she|he|the|his|her|was|were|had|developed)\b)",
+    re.IGNORECASE,
 )
 _ORDER: tuple[Assertion, ...] = ("family", "negated", "hypothetical", "historical", "possible")
 _SCOPED = frozenset(_ORDER)

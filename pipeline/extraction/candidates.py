@@ -8,11 +8,11 @@ features and score.  Does not belong here: building the case from the chosen con
 import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate, pairwise, repeat
-from operator import mul
+from operator import attrgetter, mul
 
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import contexts, drug_groups
@@ -29,7 +29,7 @@ from pipeline.terminology import Entry, lexicon
 WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
 PRIORS = MAPPINGS / "extraction" / "concept_priors.tsv"
 _WEIGHTS = weights("candidates")
-JUDGED = frozenset({"cleared", "mesh"})
+JUDGED = frozenset({"cleared", "listed as harm", "mesh"})
 """Features whose weight is judged, not fitted."""
 PARTNER_FEATURES = frozenset(
     {
@@ -51,6 +51,7 @@ _LABELS = [(label, f"tagged {label}", f"mostly {label}") for label in ("reaction
 _PARTNERS = {kind: f"likely partner by {kind}" for kind in ("stated", "induced", "cause", "weak", "temporal")}
 _SEMANTICS: tuple[Semantic, ...] = ("drug", "disorder")
 _CLOSE = 40  # code points between a drug and the words that clear it
+_BEFORE_LIST = 12  # code points for "a", "mild", "new" between such a word and the first of its list
 _TURNS = frozenset({"improve", "resolve", "stop", "reduce", "onset", "persist", "worsen", "recur", "fatal", "restart"})
 _DRUG_TURNS = frozenset({"start", "ongoing", "stop", "reduce", "switch"})
 _OWN_ZONES = frozenset({"case", "summary"})
@@ -121,6 +122,10 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
             candidate.features["cleared"] = 1.0
         if (candidate.semantic, candidate.key) in indexed:
             candidate.features["mesh"] = indexed[candidate.semantic, candidate.key]
+    for sentence in sentences:
+        if sentence.zone in _OWN_ZONES:
+            for name in _listed_as_harm(document.text, sentence):
+                found["disorder", name].features["listed as harm"] = 1.0
     _explain(everything)
     _uses(everything)
     _known(everything)
@@ -319,7 +324,8 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
 
 def score(model: str, features: dict[str, float]) -> float:
     """The probability that a drug is a suspect, or a disorder a reaction."""
-    total = features.get("mesh", 0.0) + _WEIGHTS["cleared"] * features.get("cleared", 0.0) + log_odds(model, features)
+    judged = sum(_WEIGHTS[name] * features.get(name, 0.0) for name in ("cleared", "listed as harm"))
+    total = features.get("mesh", 0.0) + judged + log_odds(model, features)
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
 
@@ -485,6 +491,19 @@ def _after_improvement(sentence: Sentence, mention: Found) -> bool:
         cue.kind in ("improve:any", "resolve:any", "resolve:before") and 0 <= mention.start - cue.end <= 45
         for cue in sentence.cued("improve", "resolve")
     ) and not sentence.cued("stop", "reduce")
+
+
+def _listed_as_harm(text: str, sentence: Sentence) -> Iterator[str]:
+    """Keys of the disorders that a list of adverse effects names ("adverse events including colitis and")."""
+    named = sentence.of("disorder")
+    for cue in sentence.cued("harm"):
+        end = cue.end
+        for one in named[bisect_left(named, cue.end, key=attrgetter("start")) :]:
+            if not (one.start - cue.end <= _BEFORE_LIST if end == cue.end else LIST.fullmatch(text, end, one.start)):
+                break
+            if one.assertion == "present":
+                yield one.key
+            end = one.end
 
 
 def aggravated(sentence: Sentence, mention: Found) -> bool:

@@ -21,6 +21,7 @@ from pipeline.terminology import Entry, Match, lexicon
 
 Semantic = Literal["drug", "disorder"]
 
+_TRAIT_REACH = 14  # code points: the longest word for a drug, and the space before it
 _SHORTEST_DRUG = 5
 _LOOSE_WORDS = 4
 _LOOSE = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "loose_words.tsv", 1))
@@ -28,7 +29,19 @@ LIST = re.compile(
     r"\s*+(?:\([^)]{0,25}\)\s*+)?(?:,|/|\+|,?\s*+(?:and|or|plus|and/or|with|as well as))\s*+", re.IGNORECASE
 )
 """What stands between two items of one list: "A, B (C) and D"."""
-_ARTICLE = re.compile(r"(?:an?|the|his|her|their)\s+(?=\w)", re.IGNORECASE)
+_AHEAD = re.compile(
+    r"(?:(?:an?|the|his|her|their|complete|partial|full|rapid)\s+)*+"
+    r"(?:(?:remission|resolution|recurrence|relapse|disappearance|improvement|recovery|worsening|persistence|onset|"
+    r"development|appearance|occurrence)\s+(?:of|in|from)\s+(?:(?:an?|the|his|her|their)\s+)?+)?+(?=\w)",
+    re.IGNORECASE,
+)
+"""Words in front of a name that a tagged span may hold: articles, and what became of it ("resolution of the")."""
+_TRAIT = re.compile(
+    r"(?:toxic|genic)\s(?:drug|agent|medication|medicine|substance|compound|antibiotic|chemotherap|potential|profile)"
+    r"(?!\w*\sreaction)",
+    re.IGNORECASE,
+)
+"""What a drug may do and nobody says it did: "nephrotoxic drugs were avoided"."""
 _DISORDER_TYPES = {"reaction", "indication", "condition"}
 _DEGREES = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "degree_words.tsv", 1))
 
@@ -180,7 +193,7 @@ def _place(
                 labels |= {(m.start, m.end): mention.type for m in inside}
                 continue
             taken.append((mention.start, mention.end))
-            start = mention.start + (len(article[0]) if (article := _ARTICLE.match(mention.text)) else 0)
+            start = mention.start + (len(ahead[0]) if (ahead := _AHEAD.match(mention.text)) else 0)
             entry = _head(inside)
             key = _key(mention.text, entry, semantic, long_forms)
             entry = entry or lexicon().lookup(long_forms.get(mention.text, mention.text), semantic)
@@ -196,6 +209,8 @@ def _place(
             label = labels.get((match.start, match.end))
             found.append(Found(semantic, match.start, match.end, words, key, match.entry, label, -1))
     for one in sorted(found, key=lambda one: (one.start, -one.end)):
+        if one.semantic == "disorder" and _TRAIT.search(text, one.start, one.end + _TRAIT_REACH):
+            continue
         one.sentence = bisect_right(starts, one.start) - 1
         sentence = sentences[one.sentence]
         one.assertion = assertion(text, one.span, sentence.cues, sentence.zone)
@@ -203,16 +218,22 @@ def _place(
 
 
 def _in_names(matches: list[Match]) -> set[Span]:
-    """Drug classes that are part of a disorder's name: "neuroleptic malignant syndrome"."""
+    """Drug classes that are part of a disorder's name ("neuroleptic malignant syndrome"), and the other way round."""
+    classes = [m for m in matches if m.entry.kind == "class"]
     disorders = [m for m in matches if m.entry.semantic == "disorder"]
-    starts = [m.start for m in disorders]
-    inside: set[Span] = set()
+    inside = _parts(classes, disorders)
+    return inside | _parts(disorders, [m for m in classes if (m.start, m.end) not in inside])
+
+
+def _parts(matches: list[Match], whole: list[Match]) -> set[Span]:
+    """The places of those matches that lie inside one of the others."""
+    starts = [m.start for m in whole]
+    parts: set[Span] = set()
     for match in matches:
-        if match.entry.kind == "class":
-            at = bisect_right(starts, match.start) - 1
-            if at >= 0 and match.end <= disorders[at].end:
-                inside.add((match.start, match.end))
-    return inside
+        at = bisect_right(starts, match.start) - 1
+        if at >= 0 and match.end <= whole[at].end:
+            parts.add((match.start, match.end))
+    return parts
 
 
 def _may_be_drug(mention: Mention, long_forms: dict[str, str]) -> bool:

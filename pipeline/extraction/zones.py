@@ -115,7 +115,10 @@ def _zone(sentence: str, kind: SectionKind, cues: Sequence[Cue], last: Zone) -> 
         case += _WEIGHTS["habit"]
     elif last == "literature":
         literature += _WEIGHTS["habit"]
-    if weight["summary"] and weight["summary"] + prior[0] >= literature:
+    if (
+        weight["summary"]
+        and weight["summary"] + max(prior[0], case - _WEIGHTS["habit"] * (last == "case")) >= literature
+    ):
         return "summary"
     if case > max(literature, general):
         return "case"

@@ -25,6 +25,9 @@ def zone_of(sentence: str, kind: SectionKind = "body") -> str:
         ("In our patient hepatitis was therefore attributed to ticlopidine.", "summary"),
         ("Between 4% and 9% of patients treated with ticlopidine have elevated enzymes.", "literature"),
         ("Several cases of hepatitis have been reported [3,4].", "literature"),
+        ("Unlike earlier reports of cholestasis, we describe pure hepatitis.", "summary"),
+        ("Biopsy revealed vasculitis, which has not yet been described in patients taking ticlopidine.", "summary"),
+        ("The hepatitis was probable according to the scale of Naranjo.", "case"),
         ("Smith et al. described two patients with jaundice.", "literature"),
         ("Ticlopidine is an inhibitor of platelet aggregation.", "general"),
         ("Physicians should be aware of this adverse effect.", "general"),
@@ -65,6 +68,7 @@ def asserted(sentence: str, mention: str, zone: str = "case") -> str:
         ("She had a history of asthma.", "asthma", "historical"),
         ("Family history of asthma was noted.", "asthma", "family"),
         ("Vasculitis was suspected.", "Vasculitis", "possible"),
+        ("The jaundice faded and her hepatitis serology was negative.", "jaundice", "present"),
     ],
 )
 def test_a_cue_governs_what_stands_in_its_scope(sentence: str, mention: str, expected: str) -> None:

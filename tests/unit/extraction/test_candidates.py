@@ -1,0 +1,37 @@
+"""What the words around names say of them, before anything is chosen."""
+
+import pytest
+
+from tests.unit.extraction.story import read
+
+
+@pytest.mark.parametrize(
+    ("sentence", "harms"),
+    [
+        ("She had adverse events including mild colitis, anemia and rash.", {"colitis", "anemia", "rash"}),
+        ("Side effects were nausea and fatigue; later she had gout.", {"nausea", "fatigue"}),
+        ("There were no side effects such as nausea.", set()),
+        ("Adverse events were rare, and she had gout.", set()),
+        ("Her diseases included gout and asthma.", set()),
+    ],
+)  # fmt: skip
+def test_what_a_list_of_adverse_effects_names_is_listed_as_harm(sentence: str, harms: set[str]) -> None:
+    disorders = read(f"She took nivolumab for melanoma. {sentence}").disorders
+    assert {key for key, group in disorders.items() if group.members[0].features.get("listed as harm")} == harms
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("Anti-allergic treatment was begun.", "allergy"),
+        ("All nephrotoxic drugs were avoided.", "nephrotoxicity"),
+        ("Teratogenic agents were replaced.", "teratogenicity"),
+    ],
+)
+def test_what_a_drug_is_for_or_may_do_is_no_disorder_of_the_patient(text: str, key: str) -> None:
+    assert key not in read(f"She took nivolumab. {text}").disorders
+
+
+def test_what_became_of_a_disorder_is_no_part_of_its_name() -> None:
+    story = read("She took quetiapine. Remission of the compulsive behavior ensued after quetiapine was stopped.")
+    assert [e.kind for e in story.events if "compulsive behavior" in e.disorders and e.kind == "resolve"] == ["resolve"]

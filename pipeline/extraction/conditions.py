@@ -33,7 +33,8 @@ _COMPLAINT = re.compile(
     r"|\bcomplain\w* of [^.;]*$",
     re.IGNORECASE,
 )
-_NAME = re.compile(r"(?:[^\W\d_][\w'’-]*\s?){1,6}")  # what a disorder unknown to the lexicon must look like
+# What a disorder unknown to the lexicon must look like.
+_NAME = re.compile(r"[^\W\d_][\w'’-]*+(?:\s[^\W\d_][\w'’-]*+){0,5}\s?")
 _WINDOW = 70  # code points before a mention in which its introduction is looked for
 _FIRM = frozenset({"present", "historical", "possible"})
 _STAGES = ("metastatic", "locally advanced", "advanced", "recurrent", "relapsed", "refractory")

@@ -66,7 +66,7 @@ _RELATIVE = re.compile(r"(?:\s?\([^)]{0,30}\))?,? (?:which|that|who)\b")
 _PASSIVE = re.compile(r"\b(?:was|were|been|being|is|are|be)\b[^,;.]{0,25}$", re.IGNORECASE)
 _ING = re.compile(r"ing$")
 _BY = re.compile(r"\s(?:with|after|by|on|upon|following)$", re.IGNORECASE)
-_OF = re.compile(r"\s*(?:of|with|by|,|\()?\s*")
+_OF = re.compile(r"\s*+(?:of|with|by|,|\()?\s*+")
 _TRANSITIVE = re.compile(r"\s+(?:of|in|from|to|the|his|her|their|both|all|any)\b", re.IGNORECASE)
 _SUBORDINATE = re.compile(
     r"\b(?:followed (?!by)[^,;.]{0,30}|(?:after|following|upon|once|when|whenever|since|as soon as|despite|"

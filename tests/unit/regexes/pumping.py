@@ -29,9 +29,17 @@ _MANY = 10
 """A repetition of fewer is no loop."""
 
 
-def worst(pattern: re.Pattern[Any], anchored: bool) -> str | None:
-    """How the pattern is made slow, if it can be; ``anchored``: it is only tried at the beginning of a text."""
-    read: Callable[[Any], object] = pattern.match if anchored else lambda text: sum(1 for _ in pattern.finditer(text))
+def worst(pattern: re.Pattern[Any], anchored: bool, whole: bool = False) -> str | None:
+    """How the pattern is made slow, if it can be.
+
+    ``anchored``: it is only tried at the beginning of a text; ``whole``: it has to match to the end.
+    """
+    if whole and (slow := _worst(pattern, pattern.fullmatch)):
+        return slow
+    return _worst(pattern, pattern.match if anchored else lambda text: sum(1 for _ in pattern.finditer(text)))
+
+
+def _worst(pattern: re.Pattern[Any], read: Callable[[Any], object]) -> str | None:
     for head, unit, end in _texts(pattern):
 
         def seconds(size: int, head: str = head, unit: str = unit, end: str = end) -> float:

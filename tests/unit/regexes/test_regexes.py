@@ -46,7 +46,8 @@ def test_every_pattern_is_linear() -> None:
         if name in BOUNDED:
             continue
         source = entry["pattern"].encode("latin-1") if entry["bytes"] else entry["pattern"]
-        if how := worst(re.compile(source, entry["flags"]), entry["anchored"] or name in BEGINNINGS):
+        compiled = re.compile(source, entry["flags"])
+        if how := worst(compiled, entry["anchored"] or name in BEGINNINGS, entry["whole"]):
             slow.append(f"{name}, line {entry['line']}: {how}")
     assert not slow, "\n".join(slow)
 
@@ -57,6 +58,12 @@ def test_every_pattern_is_linear() -> None:
 )
 def test_what_is_not_linear_is_told(pattern: str) -> None:
     assert worst(re.compile(pattern), anchored=False)
+
+
+def test_what_must_match_to_the_end_may_be_slow_where_a_beginning_is_not() -> None:
+    pattern = re.compile(r"(?:[a-z]\w*\s?){1,6}")
+    assert worst(pattern, anchored=True) is None
+    assert worst(pattern, anchored=True, whole=True)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Every regular expression that the package compiles, and how it is used: run as a program, which prints JSON lines.
 
 It listens to ``re`` while all modules are imported and the seeds are read, and adds the literals of calls that were not
-reached.  ``anchored``: the names that the pattern is bound to are used for nothing but ``match`` and ``fullmatch``; ``whole``: for ``fullmatch``, which
-tries every way to read a text where ``match`` is content with the first.
+reached.  ``anchored``: the names that the pattern is bound to are used for nothing but ``match`` and ``fullmatch``;
+``whole``: for ``fullmatch``, which tries every way to read a text where ``match`` is content with the first.
 """
 
 import ast

@@ -45,6 +45,11 @@ LEAST = weights("cases")
 _ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 _UNSPECIFIC = frozenset("RZ")
 """Chapters of ICD-10-CM of symptoms and of other reasons: they tell no two diagnoses apart."""
+_BEFORE = re.compile(
+    r"\b(?:had|has|have|having|been|ago|earlier|before|prior|previous(?:ly)?|past|last|recent(?:ly)?)\b", re.IGNORECASE
+)
+_TENSE = 40
+"""Code points around "started" in which words say that it was before what the text told so far."""
 _BREAKS = re.compile(r"[-/]")
 
 
@@ -66,7 +71,7 @@ def _case(document: Document, number: int, person: Person) -> Case:
     own = [c for c in everything if not c.features["only literature"]]
     drugs = _unite([c for c in own if c.semantic == "drug"])
     disorders = _unite([c for c in own if c.semantic == "disorder"])
-    reactions, suspects = _choose(disorders, drugs, story)
+    reactions, suspects = _choose(document, disorders, drugs, story)
     case = Case(case_id=f"{document.report.report_id}-{number}", report_id=document.report.report_id)
     case.patient = Patient(age=person.age, sex=person.sex, ethnicity=person.ethnicity)
     kept = roles.taken(document, drugs, suspects)
@@ -137,7 +142,9 @@ def _same(left: frozenset[str], right: frozenset[str]) -> bool:
 # --- choosing -----------------------------------------------------------------------------------------------------
 
 
-def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) -> tuple[list[Group], list[Group]]:
+def _choose(
+    document: Document, disorders: list[Group], drugs: list[Group], story: Sequence[Event]
+) -> tuple[list[Group], list[Group]]:
     """Reactions and suspects; none unless the best of both are likely together."""
     best_reaction = max((g.score for g in disorders), default=0.0)
     listed = _listed(drugs)
@@ -148,7 +155,28 @@ def _choose(disorders: list[Group], drugs: list[Group], story: Sequence[Event]) 
     ):
         return [], []
     reactions = _reactions(disorders, min(LEAST["reaction"], best_reaction), story)
-    return reactions, _suspects(drugs, listed)
+    suspects = _suspects(drugs, listed)
+    if all(_came_after(document.text, drug, reactions, story) for drug in suspects):
+        return [], []
+    return reactions, suspects
+
+
+def _came_after(text: str, drug: Group, reactions: Sequence[Group], story: Sequence[Event]) -> bool:
+    """Was the drug begun after all reactions were there, and does nothing but its score speak against it?
+
+    "Renal failure developed. She was started on X": X is for the renal failure.
+    """
+    keys = drug.keys
+    own = [e for e in story if keys & set(e.drugs) and e.kind not in ("named", "headline")]
+    if not own or own[0].kind != "start" or any(e.kind not in ("start", "ongoing") for e in own):
+        return False
+    if _BEFORE.search(text, max(0, own[0].start - _TENSE), own[0].end + _TENSE):
+        return False
+    told = {key for group in reactions for key in group.keys}
+    if any(x.kind != "indication" and x.disorder.key in told for m in drug.members for x in m.links):
+        return False
+    first = min(m.mentions[0].start for m in drug.members)
+    return all(any(m.mentions[0].start < first for m in group.members) for group in reactions)
 
 
 def _denied(disorders: Sequence[Group]) -> bool:

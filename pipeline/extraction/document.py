@@ -237,10 +237,13 @@ def _parts(matches: list[Match], whole: list[Match]) -> set[Span]:
 
 
 def _may_be_drug(mention: Mention, long_forms: dict[str, str]) -> bool:
-    """Can an unknown word that the tagger took for a drug be one? A short one only if the text spells it out."""
+    """Can an unknown word that the tagger took for a drug be one? A short or capital one only if the text spells it out."""
     if mention.text in long_forms:
         return lexicon().lookup(long_forms[mention.text], "disorder") is None
-    return any(len(word) >= _SHORTEST_DRUG and word.isalpha() for word in mention.text.replace("-", " ").split())
+    return any(
+        len(word) >= _SHORTEST_DRUG and word.isalpha() and not word.isupper()
+        for word in mention.text.replace("-", " ").split()
+    )
 
 
 def _is_loose(mention: Mention, inside: list[Match]) -> bool:

@@ -29,7 +29,7 @@ from pipeline.terminology import Entry, lexicon
 WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
 PRIORS = MAPPINGS / "extraction" / "concept_priors.tsv"
 _WEIGHTS = weights("candidates")
-JUDGED = frozenset({"cleared", "listed as harm", "mesh"})
+JUDGED = frozenset({"cleared", "listed as harm", "mesh", "no help"})
 """Features whose weight is judged, not fitted."""
 PARTNER_FEATURES = frozenset(
     {
@@ -324,7 +324,7 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
 
 def score(model: str, features: dict[str, float]) -> float:
     """The probability that a drug is a suspect, or a disorder a reaction."""
-    judged = sum(_WEIGHTS[name] * features.get(name, 0.0) for name in ("cleared", "listed as harm"))
+    judged = sum(_WEIGHTS[name] * features.get(name, 0.0) for name in ("cleared", "listed as harm", "no help"))
     total = features.get("mesh", 0.0) + judged + log_odds(model, features)
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
@@ -465,6 +465,7 @@ def _drug_features(
     features |= {
         "suspect cue": _near(sentences, own, "suspect:before", "suspect:any"),
         "relieves": _capped(e.kind in ("start", "ongoing") and turns.bring_relief(e) for e in happened),
+        "no help": float(any(_was_no_help(sentences[m.sentence], m) for m in own)),
         "first after onset": float(bool(own) and own[0].start > first_onset),
         "treatment of": _capped(m.start and _after_improvement(sentences[m.sentence], m) for m in own),
         "with improvement": _near(sentences, own, "improve:any", "resolve:any", reach=90),
@@ -483,6 +484,11 @@ def _cleared(mentions: Sequence[Found], sentences: Mapping[int, Sentence]) -> bo
             if after or (cue.kind == "reject:before" and 0 <= cue.start - mention.end <= _CLOSE):
                 return True
     return False
+
+
+def _was_no_help(sentence: Sentence, mention: Found) -> bool:
+    """ "Despite X", "unresponsive to X": X was to treat."""
+    return any(0 <= mention.start - cue.end <= 1 for cue in sentence.cued("useless"))
 
 
 def _after_improvement(sentence: Sentence, mention: Found) -> bool:

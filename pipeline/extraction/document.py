@@ -42,6 +42,8 @@ _TRAIT = re.compile(
     re.IGNORECASE,
 )
 """What a drug may do and nobody says it did: "nephrotoxic drugs were avoided"."""
+_RESISTANT = re.compile(r"[\s-](?:resistan(?:t|ce)|susceptib(?:le|ility))\b", re.IGNORECASE)
+"""What makes a drug the property of a germ or a disease: "oxacillin resistant staphylococci"."""
 _DISORDER_TYPES = {"reaction", "indication", "condition"}
 _DEGREES = frozenset(word for (word,) in rows(MAPPINGS / "extraction" / "degree_words.tsv", 1))
 
@@ -211,6 +213,8 @@ def _place(
     for one in sorted(found, key=lambda one: (one.start, -one.end)):
         if one.semantic == "disorder" and _TRAIT.search(text, one.start, one.end + _TRAIT_REACH):
             continue
+        if one.semantic == "drug" and _RESISTANT.match(text, one.end):
+            continue
         one.sentence = bisect_right(starts, one.start) - 1
         sentence = sentences[one.sentence]
         one.assertion = assertion(text, one.span, sentence.cues, sentence.zone)
@@ -237,7 +241,7 @@ def _parts(matches: list[Match], whole: list[Match]) -> set[Span]:
 
 
 def _may_be_drug(mention: Mention, long_forms: dict[str, str]) -> bool:
-    """Can an unknown word that the tagger took for a drug be one? A short or capital one only if the text spells it out."""
+    """Can an unknown word that the tagger took for a drug be one? A short or capital one only if it is spelt out."""
     if mention.text in long_forms:
         return lexicon().lookup(long_forms[mention.text], "disorder") is None
     return any(

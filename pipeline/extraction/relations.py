@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from pipeline.extraction.cues import FAMILY, Cue
 from pipeline.extraction.document import Found, Sentence
 
 LinkKind = Literal["stated", "induced", "cause", "weak", "temporal", "loose", "indication"]
@@ -34,6 +35,7 @@ _INDICATION = re.compile(
 _TREATED = re.compile(
     r"\b(?:treated|managed|treatment|therapy|controlled|prescribed|received|started|given|taking|on)\b"
 )
+_COURSE = ("onset", "improve", "resolve", "worsen", "persist", "recur")
 _REACH = 160
 
 
@@ -85,10 +87,19 @@ def _backward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> It
     for cue in sentence.cues:
         if cue.kind not in _BACKWARD or not disorder.end <= cue.start <= cue.end <= drug.start:
             continue
+        if cue.kind == "temporal:backward" and _relieved(sentence, disorder, cue, drug):
+            continue
         if _reaches(sentence, disorder, cue.start, cue.end, drug):
             yield Link(_BACKWARD[cue.kind], drug, disorder, (cue.start, cue.end))
     if drug.start - disorder.end < 80 and _TREATED.search(text, disorder.end, drug.start):
         yield Link("indication", drug, disorder, (disorder.end, drug.start))
+
+
+def _relieved(sentence: Sentence, disorder: Found, after: Cue, drug: Found) -> bool:
+    """Did the disorder get better by the drug ("it improved after X"), and not by its withdrawal?"""
+    course = [cue for cue in sentence.cued(*_COURSE) if disorder.end <= cue.start and cue.end <= after.start]
+    stopped = any(after.start <= cue.start and cue.end <= drug.start for cue in sentence.cued("stop", "reduce"))
+    return bool(course) and FAMILY[course[-1].kind] in ("improve", "resolve") and not stopped
 
 
 def _reaches(sentence: Sentence, left: Found, start: int, end: int, right: Found) -> bool:

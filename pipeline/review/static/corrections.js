@@ -86,7 +86,7 @@
   const STATUS = {
     applied: "applied", text_changed: "not applied: the text of the report has changed",
     fact_missing: "not applied: no such fact is read there any more", ambiguous: "not applied: several facts are read there",
-    conflicting: "not applied: another correction rules it out", case_missing: "not applied: there is no such case any more",
+    conflicting: "not applied: another correction rules it out", case_withheld: "applied, and a check withholds the case", case_missing: "not applied: there is no such case any more",
     report_missing: "not applied: the report is not in the dataset",
   };
 
@@ -96,7 +96,9 @@
 
   function standing(one) {
     if (one.undone) return "undone; gone with the next run";
+    if (one.lost) return "no longer applies: the correction that made this fact was undone";
     if (one.pending && one.status === "applied") return "stored; applied by the next run";
+    if (state.withheld && one.status === "applied") return STATUS.case_withheld;
     return STATUS[one.status] || one.status;
   }
 
@@ -115,19 +117,25 @@
       note(one);
     }
     const pending = answer.corrections.filter((one) => one.pending).length;
+    const lost = answer.corrections.filter((one) => one.lost).length;
     folded.hidden = !answer.corrections.length;
     folded.open = folded.open || pending > 0 || answer.corrections.length <= FEW;
     count.textContent = answer.corrections.length === 1 ? "1 correction" : `${answer.corrections.length} corrections`;
     undoButton.disabled = !answer.corrections.some((one) => !one.undone);
-    tell(pending ? `${pending} not in the dataset yet: run case2fhir again with --corrections ${answer.file}, then load this page again.`
-      : answer.corrections.length ? "All of them are in the dataset." : `None yet. They are stored in ${answer.file}.`);
+    const parts = [];
+    if (pending) parts.push(`${pending} not in the dataset yet. They are stored in ${answer.file}; ${answer.run} applies them. Then load this page again.`);
+    else if (answer.withheld) parts.push("A check withholds this case: correct what it names, or undo the correction that brought it about, and run again.");
+    else if (answer.corrections.some((one) => one.status !== "applied")) parts.push("Not all of them are in the dataset: see below.");
+    else parts.push(answer.corrections.length ? "All of them are in the dataset." : `None yet. They are stored in ${answer.file}.`);
+    if (lost) parts.push(`${lost} no longer ${lost === 1 ? "applies" : "apply"}, since the fact was made by a correction that is undone: undo ${lost === 1 ? "it" : "them"}, too.`);
+    tell(parts.join(" "));
   }
 
   /** What was corrected of a fact, below it. */
   function note(one) {
     const row = one.pointer && nearest(one.pointer);
     if (!row || one.undone && !one.pending) return;
-    const kind = one.pending ? "pending" : one.status === "applied" ? "" : "failed";
+    const kind = one.lost ? "failed" : one.pending ? "pending" : one.status === "applied" ? "" : "failed";
     const holder = row.querySelector("dd") || row.lastElementChild;
     holder.append(make("span", { class: `corrected-note ${kind}` }, make("bdi", {}, one.words), ` – ${one.by}; ${standing(one)}`));
   }
@@ -172,9 +180,17 @@
     selected = { places: [[Number(mark.dataset.start), end]], words: mark.textContent, drawn: false };
   });
 
+  const LONGEST = 200; // characters of a name, at most (pipeline/corrections/fields.py)
+  const chosen = () => selected.words.replace(/\s+/g, " ").trim();
+
+  /** The chosen words where they are only shown. */
   function quoted() {
-    const words = selected.words.replace(/\s+/g, " ");
-    return words.length > 80 ? `${words.slice(0, 80)}…` : words;
+    return chosen().length > 80 ? `${chosen().slice(0, 80)}…` : chosen();
+  }
+
+  /** The chosen words as a name to begin with; none where they are too long for one. */
+  function suggested() {
+    return selected && chosen().length <= LONGEST ? chosen() : null;
   }
 
   // --- the dialog ---------------------------------------------------------------------------------------------------
@@ -231,7 +247,7 @@
       if (!options.includes(String(value)) || !field.required && !options.includes("unknown")) input.append(make("option", { value: "" }, "not stated"));
       for (const one of options) input.append(make("option", { value: one, selected: String(value) === one }, field.type === "flag" ? (one === "true" ? "yes" : "no") : (WORDS[field.name] || {})[one] || plain(one)));
     } else {
-      input = make("input", { name: field.name, value: value === null || value === undefined ? "" : value, maxlength: "200", placeholder: EXAMPLES[field.name], inputmode: field.type === "text" ? null : "decimal" });
+      input = make("input", { name: field.name, value: value === null || value === undefined ? "" : value, maxlength: LONGEST, placeholder: EXAMPLES[field.name], inputmode: field.type === "text" ? null : "decimal" });
     }
     const read = () => {
       const text = input.value.trim();
@@ -305,7 +321,7 @@
     const spans = (row.dataset.evidence || "").split(" ").filter(Boolean).map((span) => span.split("-").map(Number));
     if (spans.length < 2) return null;
     const boxes = spans.map((span) => [make("input", { type: "checkbox" }), span]);
-    const term = make("input", { name: "term", maxlength: "200" });
+    const term = make("input", { name: "term", maxlength: LONGEST });
     const part = make("details", {}, make("summary", {}, "Split: some of the words mean another reaction"),
       ...boxes.map(([box, span]) => make("label", { class: "check" }, box, make("bdi", {}, words(span)))), make("label", {}, "its term", term));
     return { part, term: () => term.value.trim(), places: () => boxes.filter(([box]) => box.checked).map(([, span]) => span) };
@@ -337,7 +353,7 @@
     let controls = [];
     let links = {};
     function fill() {
-      controls = state.kinds[kind.value].map((field) => control({ ...field, value: field.name === "name" || field.name === "term" ? (selected ? quoted() : null) : field.name === "role" ? "concomitant" : null }));
+      controls = state.kinds[kind.value].map((field) => control({ ...field, value: field.name === "name" || field.name === "term" ? suggested() : field.name === "role" ? "concomitant" : null }));
       links = {};
       if (["exposure", "indication", "assessment"].includes(kind.value)) links.drug = choice("drug", state.drugs);
       if (kind.value === "assessment") links.reaction = choice("reaction", state.reactions);
@@ -361,6 +377,13 @@
   }
 
   addButton.addEventListener("click", () => { if (state) add(addButton); });
+
+  // Coming back to the page after a run: it shows what was before.
+  window.addEventListener("focus", async () => {
+    try {
+      if ((await ask("/api/dataset")).state !== dataset) tell("A run has replaced the dataset: load this page again to see it.", true);
+    } catch { /* told when something is sent */ }
+  });
 
   // --- begin --------------------------------------------------------------------------------------------------------
 

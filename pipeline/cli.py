@@ -393,7 +393,7 @@ def review(
             if server:
                 told |= {"corrections": str(server.session.desk.path), "url": server.url}
             if as_json:
-                click.echo(_json(told))
+                click.echo(_json(told, one_line=bool(server)))
             else:
                 click.echo(f"{written.cases} cases, {written.withheld} of them withheld: open {written.index}")
             if server:
@@ -551,10 +551,10 @@ def _predictions(texts: Path, workers: int) -> list[dict[str, Any]]:
     return [msgspec.to_builtins(item) for item in found if isinstance(item, records.Extraction)]
 
 
-def _json(document: object) -> str:
+def _json(document: object, *, one_line: bool = False) -> str:
     import json
 
-    return json.dumps(document, indent=2)
+    return json.dumps(document, indent=None if one_line else 2)
 
 
 if __name__ == "__main__":

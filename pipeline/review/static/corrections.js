@@ -90,7 +90,7 @@
     report_missing: "not applied: the report is not in the dataset",
   };
 
-  const FEW = 3; // are shown unfolded, and so is what is pending
+  const FEW = 3; // are shown unfolded, and so is what is pending or went wrong
   const WORDS = { unit: { a: "years", mo: "months", wk: "weeks", d: "days" } };
   const EXAMPLES = { time_to_onset: "P5W", duration: "P5W", start: "P2M or 2024-05-01", per: "d or 12.h", unit: "mg" };
 
@@ -119,13 +119,14 @@
     const pending = answer.corrections.filter((one) => one.pending).length;
     const lost = answer.corrections.filter((one) => one.lost).length;
     folded.hidden = !answer.corrections.length;
-    folded.open = folded.open || pending > 0 || answer.corrections.length <= FEW;
+    const trouble = answer.withheld || lost > 0 || answer.corrections.some((one) => one.status !== "applied");
+    folded.open = folded.open || pending > 0 || trouble || answer.corrections.length <= FEW;
     count.textContent = answer.corrections.length === 1 ? "1 correction" : `${answer.corrections.length} corrections`;
     undoButton.disabled = !answer.corrections.some((one) => !one.undone);
     const parts = [];
     if (pending) parts.push(`${pending} not in the dataset yet. They are stored in ${answer.file}; ${answer.run} applies them. Then load this page again.`);
     else if (answer.withheld) parts.push("A check withholds this case: correct what it names, or undo the correction that brought it about, and run again.");
-    else if (answer.corrections.some((one) => one.status !== "applied")) parts.push("Not all of them are in the dataset: see below.");
+    else if (trouble) parts.push("Not all of them are in the dataset: see below.");
     else parts.push(answer.corrections.length ? "All of them are in the dataset." : `None yet. They are stored in ${answer.file}.`);
     if (lost) parts.push(`${lost} no longer ${lost === 1 ? "applies" : "apply"}, since the fact was made by a correction that is undone: undo ${lost === 1 ? "it" : "them"}, too.`);
     tell(parts.join(" "));

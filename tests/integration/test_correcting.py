@@ -207,9 +207,8 @@ def test_a_typo_that_withholds_a_case_is_undone_in_its_page(first: Path, server:
         expect(typo).to_contain_text("a check withholds the case")
         typo.get_by_role("button", name="Undo").click()
         expect(typo).to_contain_text("undone; gone with the next run")
-        expect(status).to_contain_text(
-            f"stored in {first / 'ds.corrections.jsonl'}; case2fhir run … --out {first / 'ds'}"
-        )
+        said = [str(first / "ds.corrections.jsonl"), f"case2fhir run … --out {first / 'ds'}"]
+        expect(status.locator("code")).to_have_text(said)
         assert violations(page) == []
 
         page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})

@@ -78,8 +78,9 @@
     try { localStorage.setItem("case2fhir-reviewer", reviewer.value.trim()); } catch { /* see above */ }
   });
 
+  /** Say it below the buttons; `message` is a text, or texts and elements. */
   function tell(message, isError = false) {
-    status.textContent = message;
+    status.replaceChildren(...[message].flat());
     status.classList.toggle("error", isError);
   }
 
@@ -124,12 +125,14 @@
     count.textContent = answer.corrections.length === 1 ? "1 correction" : `${answer.corrections.length} corrections`;
     undoButton.disabled = !answer.corrections.some((one) => !one.undone);
     const parts = [];
-    if (pending) parts.push(`${pending} not in the dataset yet. They are stored in ${answer.file}; ${answer.run} applies them. Then load this page again.`);
+    const stored = make("code", {}, answer.file);
+    if (pending) parts.push(`${pending} not in the dataset yet. They are stored in `, stored, " and applied by ", make("code", {}, answer.run), "; then load this page again.");
     else if (answer.withheld) parts.push("A check withholds this case: correct what it names, or undo the correction that brought it about, and run again.");
     else if (trouble) parts.push("Not all of them are in the dataset: see below.");
-    else parts.push(answer.corrections.length ? "All of them are in the dataset." : `None yet. They are stored in ${answer.file}.`);
-    if (lost) parts.push(`${lost} no longer ${lost === 1 ? "applies" : "apply"}, since the fact was made by a correction that is undone: undo ${lost === 1 ? "it" : "them"}, too.`);
-    tell(parts.join(" "));
+    else if (answer.corrections.length) parts.push("All of them are in the dataset, and stored in ", stored, ".");
+    else parts.push("None yet. They will be stored in ", stored, ".");
+    if (lost) parts.push(` ${lost} no longer ${lost === 1 ? "applies" : "apply"}, since the fact was made by a correction that is undone: undo ${lost === 1 ? "it" : "them"}, too.`);
+    tell(parts);
   }
 
   /** What was corrected of a fact, below it. */
@@ -150,7 +153,7 @@
   async function withdraw(ids) {
     try {
       await send({ undo: ids });
-      tell(`Undone. ${status.textContent}`);
+      tell(["Undone. ", ...status.childNodes]);
       (document.querySelector("[data-undo]") || addButton).focus();
     } catch (error) {
       tell(error.message, true);

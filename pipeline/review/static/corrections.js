@@ -72,7 +72,7 @@
     make("div", { class: "tools-row" }, make("label", {}, "Reviewer", reviewer), addButton, undoButton),
     status, folded,
   );
-  document.getElementById("case-header").after(panel);
+  (document.getElementById("checks") || document.getElementById("case-header")).after(panel);
   try { reviewer.value = localStorage.getItem("case2fhir-reviewer") || ""; } catch { /* not allowed: asked each time */ }
   reviewer.addEventListener("change", () => {
     try { localStorage.setItem("case2fhir-reviewer", reviewer.value.trim()); } catch { /* see above */ }

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from pipeline.errors import Case2FhirError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.records import Extraction, Refused, Report
+    from pipeline.review.server import Server
 
 FAILED, USAGE, QUARANTINED = 1, 2, 3
 
@@ -201,6 +202,7 @@ def run(inputs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool, log: st
             click.echo(_json(summary))
         elif log == "text":
             console.show_summary(summary)
+            _tell_of_old_pages(out)
         if summary["refused"]["above_limit"]:
             raise _Failure(summary["refused"]["message"], QUARANTINED)
 
@@ -372,10 +374,11 @@ def review(
 
     An index (search, filters, counts) and a page per case: the narrative with the words of every fact, the time line,
     causality with its reasons, FHIR resources, failed checks.  The pages need no server and ask nothing of the network.
-    They show the dataset as it is now: call again after a run.
+    They show the dataset as it is now, and say of which run it is: call again after a run.
 
     With --serve, facts can be accepted, changed and rejected in the pages.  What a reviewer says is appended to the
     corrections file, which `case2fhir run` applies from then on; after a run, load the page again.  Ctrl-C ends it.
+    With --json, one line tells the address and the file when the server is ready.
     """
     with _plainly():
         if (corrections or by) and not serve:
@@ -383,14 +386,18 @@ def review(
         from pipeline import console
         from pipeline.review import pages
 
-        with console.progress(quiet=quiet) as progress:
-            written = pages.write(dataset, out, lambda done, total: progress("review", done, total))
-        if as_json:
-            click.echo(_json({"index": str(written.index), "cases": written.cases, "withheld": written.withheld}))
-        else:
-            click.echo(f"{written.cases} cases, {written.withheld} of them withheld: open {written.index}")
-        if serve:
-            _serve(dataset, out, corrections, port, by)
+        with _server(dataset, out, corrections, port, by) if serve else nullcontext() as server:
+            with console.progress(quiet=quiet) as progress:
+                written = pages.write(dataset, out, lambda done, total: progress("review", done, total))
+            told = {"index": str(written.index), "cases": written.cases, "withheld": written.withheld}
+            if server:
+                told |= {"corrections": str(server.session.desk.path), "url": server.url}
+            if as_json:
+                click.echo(_json(told, one_line=bool(server)))
+            else:
+                click.echo(f"{written.cases} cases, {written.withheld} of them withheld: open {written.index}")
+            if server:
+                _serve(server, quiet=as_json)
 
 
 @main.command(short_help="Compare with annotated texts.")
@@ -439,25 +446,44 @@ def evaluate(
             console.show_scores(scores)
 
 
-def _serve(dataset: Path, out: Path | None, corrections: Path | None, port: int, by: str | None) -> None:
-    """Serve review pages until Ctrl-C."""
+def _server(dataset: Path, out: Path | None, corrections: Path | None, port: int, by: str | None) -> "Server":
+    """A server of review pages that listens already; what is wrong with port or file is told before pages are made."""
     import getpass
 
     from pipeline.corrections import file
     from pipeline.paths import DatasetPaths
     from pipeline.review.server import open_server
+    from pipeline.storage import Dataset
 
+    Dataset.open(dataset)
     path = corrections or DatasetPaths(dataset).corrections
     file.check_place(path, dataset)
     file.read(path)  # a wrong entry is told now, not at the first correction
     if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
         raise UsageError(f"{path} cannot be written; name another file with --corrections.")
-    with open_server(dataset, out, path, port, by or getpass.getuser()) as server:
-        click.echo(f"Corrections go to {path}. Open {server.url}")
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            click.echo("Ended.", err=True)
+    return open_server(dataset, out, path, port, by or getpass.getuser())
+
+
+def _serve(server: "Server", *, quiet: bool) -> None:
+    """Serve review pages until Ctrl-C."""
+    if not quiet:
+        click.echo(f"Corrections go to {server.session.desk.path}. Open {server.url}")
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        click.echo("Ended.", err=True)
+
+
+def _tell_of_old_pages(dataset: Path) -> None:
+    """Say so where the review pages of a dataset show an earlier one."""
+    from pipeline.paths import DatasetPaths, ReviewPaths
+
+    paths = ReviewPaths(DatasetPaths(dataset).review)
+    if paths.about.exists():
+        from pipeline.review import pages
+
+        if not pages.current(dataset, paths):
+            click.echo(f"The review pages show the dataset before this run; call: case2fhir review {dataset}")
 
 
 def _check_inputs(inputs: Iterable[Path]) -> None:
@@ -525,10 +551,10 @@ def _predictions(texts: Path, workers: int) -> list[dict[str, Any]]:
     return [msgspec.to_builtins(item) for item in found if isinstance(item, records.Extraction)]
 
 
-def _json(document: object) -> str:
+def _json(document: object, *, one_line: bool = False) -> str:
     import json
 
-    return json.dumps(document, indent=2)
+    return json.dumps(document, indent=None if one_line else 2)
 
 
 if __name__ == "__main__":

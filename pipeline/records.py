@@ -43,8 +43,9 @@ WhoUmcCategory = Literal["certain", "probable", "possible", "unlikely", "conditi
 NaranjoAnswer = Literal["yes", "no", "unknown"]
 Operation = Literal["accept", "change", "reject", "add", "merge", "split"]
 CorrectionStatus = Literal[
-    "applied", "text_changed", "fact_missing", "ambiguous", "conflicting", "case_missing", "report_missing"
-]
+    "applied", "text_changed", "fact_missing", "ambiguous", "conflicting", "case_withheld", "case_missing",
+    "report_missing",
+]  # fmt: skip
 
 
 class Record(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -307,7 +308,8 @@ class CorrectionResult(Record):
     case: a pointer such as ``"reactions/0/outcome"``; ``None`` where that is gone, or the correction was not applied.
     ``status``: ``applied``; ``text_changed``: the text is not the one that was looked at; ``fact_missing``: no fact of
     that kind was read there; ``ambiguous``: several were; ``conflicting``: ruled out by an earlier correction or by its
-    own places; ``case_missing``, ``report_missing``: the dataset does not hold the case, or the report.
+    own places; ``case_withheld``: applied, and a check withholds the case; ``case_missing``, ``report_missing``: the
+    dataset does not hold the case, or the report.
     """
 
     correction: str

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+import msgspec
+
 from pipeline.corrections.entries import Anchor, Fact
 from pipeline.corrections.fields import NAMES, Kind
 from pipeline.records import Assessment, Case, CorrectionStatus, Drug, Evidence, Reaction, Record
@@ -18,6 +20,7 @@ from pipeline.records import Assessment, Case, CorrectionStatus, Drug, Evidence,
 _PLACES: Final = 4
 """Places that an anchor names, at most: enough to find a fact by, and few enough to read."""
 _LONGEST: Final = 200
+_MAKING: Final = ("add", "merge", "split")
 
 
 class Unfit(Exception):
@@ -134,6 +137,12 @@ def fact_at(case: Case, path: str) -> tuple[Fact, str | None]:
 
     ``"drugs/0/role"`` gives the drug and ``"role"``.  Raises LookupError where nothing is that can be corrected.
     """
+    fact, field = _fact_at(case, path)
+    place = path.strip("/").removesuffix(f"/{field}")
+    return msgspec.structs.replace(fact, made_by=_made_by(case, place)), field
+
+
+def _fact_at(case: Case, path: str) -> tuple[Fact, str | None]:
     match path.strip("/").split("/"):
         case ["patient", ("age" | "sex" | "ethnicity") as kind, *rest]:
             return _fact_of(kind, getattr(case.patient, kind)), _field(rest)
@@ -144,7 +153,7 @@ def fact_at(case: Case, path: str) -> tuple[Fact, str | None]:
         case ["drugs", place, ("exposures" | "indications") as part, inner, *rest]:
             drug: Drug = _at(case.drugs, place)
             part_: Kind = "exposure" if part == "exposures" else "indication"
-            return _fact_of(part_, _at(getattr(drug, part), inner), drug=anchor_of(drug)), _field(rest)
+            return _fact_of(part_, _at(getattr(drug, part), inner), drug=anchor_of(drug, case)), _field(rest)
         case ["drugs", place, *rest]:
             return _fact_of("drug", _at(case.drugs, place)), _field(rest)
         case ["reactions", place, *rest]:
@@ -152,13 +161,25 @@ def fact_at(case: Case, path: str) -> tuple[Fact, str | None]:
         case ["assessments", place, *rest]:
             link: Assessment = _at(case.assessments, place)
             drug_, reaction = by_id(case.drugs, link.drug), by_id(case.reactions, link.reaction)
-            return Fact(kind="assessment", drug=anchor_of(drug_), reaction=anchor_of(reaction)), _field(rest)
+            return (
+                Fact(kind="assessment", drug=anchor_of(drug_, case), reaction=anchor_of(reaction, case)),
+                _field(rest),
+            )
     raise LookupError(path)
 
 
-def anchor_of(record: Drug | Reaction) -> Anchor:
-    """The words that name a drug or a reaction."""
-    return Anchor(at=_few(record.evidence), name=_short(record.name if isinstance(record, Drug) else record.term))
+def anchor_of(record: Drug | Reaction, case: Case) -> Anchor:
+    """The words that name a drug or a reaction of the case."""
+    kind: Kind = "drug" if isinstance(record, Drug) else "reaction"
+    name = _short(record.name if isinstance(record, Drug) else record.term)
+    place = pointer(case, Found(kind, record))
+    return Anchor(at=_few(record.evidence), name=name, made_by=_made_by(case, place))
+
+
+def _made_by(case: Case, place: str | None) -> str | None:
+    """The last correction that made the fact at a pointer what it is: added it, merged into it, or split it off."""
+    made = [one for one in case.corrections if one.operation in _MAKING and one.status == "applied"]
+    return next((one.correction for one in reversed(made) if one.fact == place), None)
 
 
 def record_at(case: Case, path: str) -> Drug | Reaction:

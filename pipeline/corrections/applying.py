@@ -12,7 +12,7 @@ import msgspec
 
 from pipeline.corrections import fields
 from pipeline.corrections.anchors import Found, Unfit, facts, find, find_drug, find_reaction, pointer, same_name
-from pipeline.corrections.entries import Accept, Add, Change, Correction, Fact, Merge, Reject, Split, digest
+from pipeline.corrections.entries import Accept, Add, Change, Correction, Fact, Merge, Reject, Split, digest, rests_on
 from pipeline.records import (
     CAUSES,
     Assessment,
@@ -53,6 +53,7 @@ def apply(extraction: Extraction, report: Report, corrections: Sequence[Correcti
     extracted = {case.case_id: case for case in extraction.cases}
     done: list[tuple[Correction, Case, _Target | None, CorrectionStatus]] = []
     text = digest(report)
+    applied = {one.correction for case in cases for one in case.corrections if one.status == "applied"}
     for correction in corrections:
         case = by_id.get(correction.case)
         target: _Target | None = None
@@ -60,7 +61,10 @@ def apply(extraction: Extraction, report: Report, corrections: Sequence[Correcti
         try:
             if correction.text != text:
                 raise Unfit("text_changed")
+            if not rests_on(correction) <= applied:
+                raise Unfit("fact_missing")  # and what else was read there is not meant
             case, target = _perform(cases, case, extracted.get(correction.case), correction, report)
+            applied.add(correction.id)
         except Unfit as unfit:
             status = unfit.status
         if case is not None:
@@ -75,23 +79,34 @@ def apply(extraction: Extraction, report: Report, corrections: Sequence[Correcti
 
 
 def results(
-    corrections: Mapping[str, Sequence[Correction]], pairs: Sequence[tuple[Report, Extraction]]
+    corrections: Mapping[str, Sequence[Correction]],
+    pairs: Sequence[tuple[Report, Extraction]],
+    withheld: Sequence[Case] = (),
 ) -> Iterator[tuple[Correction, str, CorrectionResult]]:
     """What became of each correction, with the case that it was applied to, or else was meant for.
 
-    ``corrections`` by report; ``pairs`` are the reports that the dataset holds, with their corrected cases.
+    ``corrections`` by report; ``pairs`` are the reports that the dataset holds, with their corrected cases;
+    ``withheld`` are the corrected cases that a check keeps out of it.
     """
+    kept_out = {
+        result.correction: (case.case_id, _withheld(result)) for case in withheld for result in case.corrections
+    }
     held = {report.report_id: (report, extraction) for report, extraction in pairs}
     for report_id in sorted(corrections):
         report, extraction = held.get(report_id, (None, None))
         cases = extraction.cases if extraction else []
-        told = {result.correction: (case.case_id, result) for case in cases for result in case.corrections}
+        told = kept_out | {result.correction: (case.case_id, result) for case in cases for result in case.corrections}
         for correction in corrections[report_id]:
             status: CorrectionStatus = "report_missing"
             if report is not None:
                 status = "case_missing" if correction.text == digest(report) else "text_changed"
             case_id, result = told.get(correction.id, (correction.case, _result(correction, status, None)))
             yield correction, case_id, result
+
+
+def _withheld(result: CorrectionResult) -> CorrectionResult:
+    status: CorrectionStatus = "case_withheld" if result.status == "applied" else result.status
+    return msgspec.structs.replace(result, status=status, fact=None)
 
 
 def _result(correction: Correction, status: CorrectionStatus, fact: str | None) -> CorrectionResult:
@@ -137,6 +152,9 @@ def _perform(
             name = fields.NAMES.get(found.kind)
             if correction.field is not None:
                 _give(case, found, correction.field, correction.value)
+            elif correction.values:
+                for field, value in correction.values.items():
+                    _give(case, found, field, value)
             elif name and correction.fact.name and not same_name(getattr(found.record, name), correction.fact.name):
                 raise Unfit("fact_missing")  # what was accepted is not what is read there now
             return case, _Target(found, correction.field)

@@ -24,6 +24,7 @@ Line = Annotated[
     ),
 ]
 """A short text without line breaks and other control characters, and not blank."""
+Id = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Position = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Places = Annotated[list[tuple[Position, Position]], Meta(max_length=64)]
@@ -36,23 +37,29 @@ class _Strict(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_def
 
 
 class Anchor(_Strict, kw_only=True, frozen=True):
-    """A drug or reaction: where it was read (some of the places are enough), and its name, for people and for ties."""
+    """A drug or reaction: where it was read (some of the places are enough), and its name, for people and for ties.
+
+    ``made_by`` is the id of the entry (add, merge, split) that made the fact what it is; without that entry there is no
+    such fact, whatever else was read at its places.
+    """
 
     at: Places = []
     name: Line | None = None
+    made_by: Id | None = None
 
 
 class Fact(_Strict, kw_only=True, frozen=True):
     """One fact of a case.
 
-    ``at`` are places where it was read, ``name`` is its preferred name or value, for people.  An exposure or indication
-    also names the ``drug`` it belongs to; an assessment (that a drug is related to a reaction) and a treatment (that a
-    drug was given against a reaction) are named by ``drug`` and ``reaction`` alone.
+    ``at`` are places where it was read, ``name`` is its preferred name or value, for people, ``made_by`` as for an
+    anchor.  An exposure or indication also names the ``drug`` it belongs to; an assessment (that a drug is related to a
+    reaction) and a treatment (that a drug was given against a reaction) are named by ``drug`` and ``reaction`` alone.
     """
 
     kind: Kind
     at: Places = []
     name: Line | None = None
+    made_by: Id | None = None
     drug: Anchor | None = None
     reaction: Anchor | None = None
 
@@ -60,7 +67,7 @@ class Fact(_Strict, kw_only=True, frozen=True):
 class _Entry(_Strict, kw_only=True, frozen=True, tag_field="do", tag=str.lower):
     """``id`` is unique in the file, ``at`` when it was made (UTC, ISO 8601), ``by`` who made it, ``why`` the reason."""
 
-    id: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    id: Id
     at: str
     by: Line
     why: Annotated[str, Meta(max_length=2000)] = ""
@@ -82,10 +89,14 @@ class _Corrects(_Entry, kw_only=True, frozen=True):
 
 
 class Accept(_Corrects, kw_only=True, frozen=True):
-    """The fact, or ``field`` of it with this ``value``, is right."""
+    """The fact with these ``values``, or ``field`` of it with this ``value``, is right.
+
+    Without field and values only that there is such a fact: its other fields are as they are read.
+    """
 
     field: str | None = None
     value: Value = None
+    values: dict[str, Value] = {}
 
 
 class Change(_Corrects, kw_only=True, frozen=True):
@@ -153,6 +164,13 @@ def digest(report: Report) -> str:
     return text_digest(report.text)
 
 
+def rests_on(correction: Correction) -> set[str]:
+    """Ids of the entries without which there is nothing that the correction could be about."""
+    fact = correction.fact
+    named = [fact, fact.drug, fact.reaction, correction.into if isinstance(correction, Merge) else None]
+    return {one.made_by for one in named if one and one.made_by}
+
+
 def parse(line: bytes) -> Entry:
     """One line of the file. Raises ValueError with what is wrong, and in which field, in words for the user."""
     try:
@@ -168,6 +186,8 @@ def parse(line: bytes) -> Entry:
     except RecursionError:
         raise ValueError("no JSON object of ours (nested too deeply)") from None
     _check_time(entry.at)
+    if not fields.visible(entry.by):
+        raise ValueError("field by: expected a name that can be seen")
     if not isinstance(entry, Undo):
         _check(entry)
     return entry
@@ -194,8 +214,13 @@ def _check(entry: Correction) -> None:
         if any(start >= end for start, end in places):
             raise ValueError(f"field {where}: a place is [start, end] with start before end")
     match entry:
+        case Accept(field=str()) if entry.values:
+            raise ValueError("field values: an accepted field has a value, an accepted fact has values")
         case Change() | Accept(field=str()):
             fields.check(kind, str(entry.field), entry.value)
+        case Accept():
+            for name, value in entry.values.items():
+                fields.check(kind, name, value)
         case Reject(field=str()):
             fields.absent(kind, str(entry.field))
         case Add():
@@ -215,6 +240,7 @@ def _check(entry: Correction) -> None:
                 raise ValueError("field fact.kind: only a reaction can be split")
             if not entry.places:
                 raise ValueError("field places: a split needs the places that belong to the new reaction")
+            fields.check(kind, "term", entry.term)
 
 
 def _places(entry: Correction) -> list[tuple[str, list[Span]]]:

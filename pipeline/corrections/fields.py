@@ -4,6 +4,7 @@ Belongs here: kinds of facts, their editable fields, checks of single values.  D
 changing them.  Types and permitted values are those of ``pipeline.records``, read off its annotations.
 """
 
+import unicodedata
 from functools import cache
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -63,6 +64,8 @@ NAMES: Final[dict[Kind, str]] = {
 """The field by which people call a fact."""
 _LONGEST: Final = 200
 _MOST: Final = 1e12
+_BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and symbols that show nothing: fillers of Hangul, and the Braille pattern without dots."""
 _AMOUNTS: Final = frozenset({"dose", "dose_high"})
 _DURATIONS: Final = frozenset({"time_to_onset", "duration"})
 
@@ -113,6 +116,11 @@ def shape(kind: Kind, field: str) -> Literal["choice", "choices", "flag", "numbe
     return "flag" if plain == {bool} else "number" if plain == {float} else "whole" if plain == {int} else "text"
 
 
+def visible(text: str) -> bool:
+    """Does a text have a character that shows: no space, control, format or filler, and no mark upon nothing?"""
+    return any(c not in _BLANK and unicodedata.category(c)[0] in "LNPS" for c in text)
+
+
 def _known(kind: Kind, field: str) -> msgspec.structs.FieldInfo:
     if (one := _fields(kind).get(field)) is None:
         known = ", ".join(EDITABLE[kind]) or "none"
@@ -123,8 +131,10 @@ def _known(kind: Kind, field: str) -> msgspec.structs.FieldInfo:
 def _problem(field: str, value: Any) -> str | None:
     """What is wrong with a value of the right type."""
     if isinstance(value, str):
-        if not value.strip():
-            return "is not blank; to say that it is not known, reject the field"
+        if not visible(value):
+            return (
+                "is not blank, nor made of characters that do not show; to say that it is not known, reject the field"
+            )
         if len(value) > _LONGEST or any(ord(c) < 32 or 127 <= ord(c) < 160 for c in value):
             return f"is a line of at most {_LONGEST} characters"
         if field in _DURATIONS and (value.startswith("-") or not elements.duration(value)):

@@ -1,11 +1,13 @@
 """A reviewer's desk: what can be corrected of a case, what was, and making entries of what the reviewer says.
 
 Belongs here: everything a server answers, as plain JSON data.  Does not belong here: HTTP and who may ask (``server``),
-what an entry does (``pipeline.corrections``).  A reviewer points to facts of the published case; entries name them by
-where they were read (``anchors``).  What is stored counts from the next run on; until then it is pending.
+what an entry does (``pipeline.corrections``).  A reviewer points to facts of a case as the last run left it, published
+or withheld; entries name them by where they were read (``anchors``).  What is stored counts from the next run on; until
+then it is pending.
 """
 
 import secrets
+import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +19,17 @@ from msgspec import Meta
 from pipeline.corrections import anchors, fields, file
 from pipeline.corrections.anchors import Unfit, anchor_of, fact_at
 from pipeline.corrections.applying import apply
-from pipeline.corrections.entries import Anchor, Correction, Entry, Fact, Undo, digest, encode, parse
+from pipeline.corrections.entries import Anchor, Correction, Entry, Fact, Undo, digest, encode, parse, rests_on
 from pipeline.corrections.fields import Kind
-from pipeline.records import Case, CorrectionResult, Extraction, Report, Span, decode_case
+from pipeline.paths import DatasetPaths
+from pipeline.records import Case, CorrectionResult, Extraction, Report, Span
+from pipeline.review import reading
 from pipeline.storage import Dataset
-from pipeline.storage.shards import shard_of
 
 _MOST: Final = 50
 """Entries that one request may make."""
+_IN_PARTS: Final = ("drug", "reaction", "assessment")
+"""Kinds of facts whose fields are facts to the eye."""
 
 
 class Refusal(Exception):
@@ -36,7 +41,7 @@ class Refusal(Exception):
 
 
 class Wish(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """One thing to correct. ``pointer`` is a fact of the published case, which may include a field of it.
+    """One thing to correct. ``pointer`` is a fact of the case, which may include a field of it.
 
     ``into`` (merge), ``drug`` and ``reaction`` (what an added fact belongs to) are pointers, too; ``places`` are where
     an added fact, the new reaction of a split, or a changed value stands in the text.
@@ -70,16 +75,18 @@ class Desk:
     """The dataset at ``root`` and the file of corrections at ``path``, which is made with the first entry."""
 
     def __init__(self, root: Path, path: Path) -> None:
-        self.root = root
-        self.path = path
+        self.root = root.absolute()
+        self.path = path.absolute()
 
     def case(self, report_id: str, case_id: str) -> dict[str, Any]:
         """What can be corrected of a case, and all entries on it; raises Refusal where there is no such case."""
-        report, extraction = self._published(report_id)
+        report, extraction, withheld = self._read(report_id)
         case = _case(extraction, case_id)
         entries = file.read(self.path)
         return {
-            "file": self.path.name,
+            "file": str(self.path),
+            "run": self._command(),
+            "withheld": case_id in withheld,
             "editors": editors(case),
             "drugs": [{"pointer": f"drugs/{n}", "name": drug.name} for n, drug in enumerate(case.drugs)],
             "reactions": [{"pointer": f"reactions/{n}", "name": one.term} for n, one in enumerate(case.reactions)],
@@ -92,7 +99,7 @@ class Desk:
 
         Raises Refusal, with nothing stored, where any of it cannot be applied.
         """
-        report, extraction = self._published(request.report)
+        report, extraction, _ = self._read(request.report)
         case = _case(extraction, request.case)
         entries = file.read(self.path)
         made: list[Entry] = []
@@ -108,38 +115,45 @@ class Desk:
         if not made:
             raise Refusal("nothing to store")
         told = self._results(report, extraction, [*entries, *made])
+        lost = _lost([*entries, *made])
         for entry in made:
+            if entry.id in lost:
+                raise Refusal("this fact goes with the next run: the correction that made it has been undone")
             if not isinstance(entry, Undo) and (status := told[entry.id].status) != "applied":
                 raise Refusal(f"this cannot be applied to the case: {status.replace('_', ' ')}")
         file.append(self.path, made)
         return self.case(request.report, request.case)
 
-    def _published(self, report_id: str) -> tuple[Report, Extraction]:
-        """A report with its cases, as the dataset holds them."""
-        dataset = Dataset.open(self.root)
-        shard = shard_of(report_id, dataset.shards)
-        for row in dataset.table("reports", shard).select(["report_id", "text"]).to_pylist():
-            if row["report_id"] == report_id:
-                lines = dataset.table("cases", shard).select(["report_id", "case_json"]).to_pylist()
-                cases = [decode_case(line["case_json"]) for line in lines if line["report_id"] == report_id]
-                return Report(**row), Extraction(id=report_id, cases=cases)
-        raise Refusal("the dataset does not hold this report", stale=True)
+    def _command(self) -> str:
+        """The run that applies what is stored; the reviewer knows the reports."""
+        where = (
+            f" --corrections {shlex.quote(str(self.path))}" if self.path != DatasetPaths(self.root).corrections else ""
+        )
+        return f"case2fhir run … --out {shlex.quote(str(self.root))}{where}"
+
+    def _read(self, report_id: str) -> tuple[Report, Extraction, set[str]]:
+        """A report with its cases as the last run left them, and the ids of those that a check withheld."""
+        report, published, withheld = reading.of_report(Dataset.open(self.root), report_id)
+        if report is None:
+            raise Refusal("the dataset does not hold this report", stale=True)
+        return report, Extraction(id=report_id, cases=[*published, *withheld]), {case.case_id for case in withheld}
 
     def _results(self, report: Report, extraction: Extraction, entries: Sequence[Entry]) -> dict[str, CorrectionResult]:
         """What became of each correction on a report or, for one that no run has seen, will become of it."""
-        published = {one.correction: one for case in extraction.cases for one in case.corrections}
+        seen = {one.correction: one for case in extraction.cases for one in case.corrections}
         mine = [entry for entry in file.active(entries) if entry.report == report.report_id]
-        pending = [entry for entry in mine if entry.id not in published]
+        pending = [entry for entry in mine if entry.id not in seen]
         expected = apply(extraction, report, pending)
-        return {one.correction: one for case in expected.cases for one in case.corrections} | published
+        return {one.correction: one for case in expected.cases for one in case.corrections} | seen
 
     def _told(
         self, report: Report, extraction: Extraction, case: Case, entries: Sequence[Entry]
     ) -> list[dict[str, Any]]:
         """The entries on a case, in order, with what became, or will become, of each."""
         results = self._results(report, extraction, entries)
-        applied = {one.correction for published in extraction.cases for one in published.corrections}
+        applied = {one.correction for one_case in extraction.cases for one in one_case.corrections}
         active = {entry.id for entry in file.active(entries)}
+        lost = _lost(entries)
         found = []
         for entry in entries:
             if isinstance(entry, Undo) or (entry.report, entry.case) != (report.report_id, case.case_id):
@@ -155,12 +169,22 @@ class Desk:
                     "why": entry.why,
                     "status": status,
                     "pending": (entry.id in applied) != (entry.id in active),
+                    "lost": entry.id in active & lost,
                     "undone": entry.id not in active,
                     "pointer": _pointer(case, entry, results.get(entry.id)),
                     "words": _words(entry),
                 }
             )
         return found
+
+
+def _lost(entries: Sequence[Entry]) -> set[str]:
+    """Ids of what is undone, and of what says something of a fact that is there no more without it."""
+    lost = {entry.of for entry in entries if isinstance(entry, Undo)}
+    for entry in entries:
+        if not isinstance(entry, Undo) and rests_on(entry) & lost:
+            lost.add(entry.id)
+    return lost
 
 
 def editors(case: Case) -> dict[str, Any]:
@@ -196,16 +220,22 @@ def editors(case: Case) -> dict[str, Any]:
 
 def _with_fields(pointer: str, kind: Kind, record: Any) -> dict[str, Any]:
     """The fact itself, with the field that names it, and its other fields each on its own."""
-    name = fields.NAMES.get(kind)
-    found = {pointer: _editor(kind, record, [name] if name else [])}
+    found = {pointer: _editor(kind, record)}
     for field in fields.EDITABLE[kind]:
-        if field != name:
+        if field not in _shown(kind):
             found[f"{pointer}/{field}"] = _editor(kind, record, [field])
     return found
 
 
+def _shown(kind: Kind) -> Sequence[str]:
+    """The fields that a page shows as one fact; of some kinds it shows each but the name on its own."""
+    if kind in _IN_PARTS:
+        return [name for name in fields.EDITABLE[kind] if name == fields.NAMES.get(kind)]
+    return fields.EDITABLE[kind]
+
+
 def _editor(kind: Kind, record: Any, names: Sequence[str] | None = None) -> dict[str, Any]:
-    names = fields.EDITABLE[kind] if names is None else names
+    names = _shown(kind) if names is None else names
     form = {one["name"]: one for one in _form(kind)}
     values = [form[name] | {"value": msgspec.to_builtins(getattr(record, name, None))} for name in names]
     return {"kind": kind, "exists": record is not None, "fields": values}
@@ -269,6 +299,8 @@ def _entry(wish: Wish, case: Case, head: dict[str, Any]) -> dict[str, Any]:
                     entry["was"] = before
                 if wish.do == "change":
                     entry |= {"value": wish.value, "evidence": wish.places}
+            case "accept":
+                entry["values"] = _stated(fact.kind, anchors.find(case, fact).record)
             case "change":
                 raise Refusal("a change needs the field to change")
             case "merge":
@@ -280,8 +312,14 @@ def _entry(wish: Wish, case: Case, head: dict[str, Any]) -> dict[str, Any]:
         raise Refusal("the case has no such fact, or two that cannot be told apart", stale=True) from error
 
 
+def _stated(kind: Kind, record: Any) -> dict[str, Any]:
+    """What a page says of a fact as a whole, as far as it is known."""
+    values = {name: getattr(record, name) for name in _shown(kind)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def _anchor(case: Case, pointer: str | None) -> Anchor | None:
-    return None if pointer is None else anchor_of(anchors.record_at(case, pointer))
+    return None if pointer is None else anchor_of(anchors.record_at(case, pointer), case)
 
 
 def _sound(entry: Mapping[str, Any] | Undo) -> Entry:
@@ -301,28 +339,43 @@ def _pointer(case: Case, entry: Correction, result: CorrectionResult | None) -> 
     except Unfit:
         return None
     field = getattr(entry, "field", None)
-    return f"{place}/{field}" if place and field and entry.fact.kind in ("drug", "reaction", "assessment") else place
+    return f"{place}/{field}" if place and field and entry.fact.kind in _IN_PARTS else place
 
 
 def _words(entry: Correction) -> str:
     """An entry in a line, in the words of the record."""
     fact = entry.fact
     names = [anchor.name for anchor in (fact.drug, fact.reaction) if anchor and anchor.name]
-    name = fact.name or " – ".join(names)
+    name = fact.name.removesuffix(".0") if fact.kind == "age" and fact.name else fact.name or " – ".join(names)
     about = f"{fact.kind} {name}".strip()
     data = msgspec.to_builtins(entry)
-    value = data.get("value", data.get("values"))
-    said = value if isinstance(value, str) else "" if value is None else msgspec.json.encode(value).decode()
+    said = _said(data.get("value", data.get("values")))
     field = str(data.get("field", "")).replace("_", " ")
     match data["do"]:
         case "change":
-            return f"{about}: {field} is {said.replace('_', ' ')}"
+            return f"{about}: {field} is {said}"
         case "accept":
-            return f"{about}: {field + ' ' if field else ''}accepted"
+            return f"{about}: {field + ' ' if field else ''}accepted{' as ' + said if said else ''}"
         case "reject":
             return f"{about}: {field + ' not known' if field else 'rejected'}"
         case "merge":
             return f"{about}: same as {data['into'].get('name', 'another')}"
         case "split":
             return f"{about}: {data['term']} is a reaction of its own"
-    return f"{about} added {said}".strip()
+    return f"{about} added: {said}".removesuffix(": ")
+
+
+def _said(value: Any) -> str:
+    """A value, or the values of several fields, as people write them."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float() | int():
+            return f"{value:.12g}"
+        case list():
+            return ", ".join(map(_said, value)) or "none"
+        case dict():
+            return ", ".join(f"{name.replace('_', ' ')} {_said(one)}" for name, one in value.items())
+    return str(value).replace("_", " ")

@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from importlib import resources as package_resources
 from pathlib import Path
@@ -55,6 +56,17 @@ class Written:
     withheld: int
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Which dataset pages show: SHA-256 of its manifest, and when the run ended that it is of, as far as known."""
+
+    manifest: str | None = None
+    ended: str | None = None
+
+
+_UNKNOWN: Final = Shown()
+
+
 def case_key(report_id: str, case_id: str) -> str:
     """What the FHIR ids of a case begin with; its page is ``cases/<2 digits>/<key>.html``."""
     return digest(report_id, case_id)
@@ -83,6 +95,19 @@ def write(dataset: Path, out: Path | None = None, progress: Progress = lambda do
     finally:
         shutil.rmtree(paths.next.root, ignore_errors=True)
     return Written(paths.index, *written)
+
+
+def state(dataset: Path) -> str:
+    """SHA-256 of the dataset's manifest: pages of another one are out of date. Raises OSError."""
+    return hashlib.sha256(DatasetPaths(dataset).manifest.read_bytes()).hexdigest()
+
+
+def current(dataset: Path, paths: ReviewPaths) -> bool:
+    """Do the pages at ``paths`` show the dataset as it is? Raises OSError where there is none."""
+    try:
+        return bool(orjson.loads(paths.about.read_bytes())["manifest_sha256"] == state(dataset))
+    except (FileNotFoundError, orjson.JSONDecodeError, KeyError, TypeError):
+        return False
 
 
 def served(page: bytes, script: str) -> bytes:
@@ -126,30 +151,46 @@ def _replace(paths: ReviewPaths) -> None:
 def _write(dataset: Dataset, paths: ReviewPaths, manifest: str, progress: Progress) -> tuple[int, int]:
     """Write all files; return how many cases there are and how many of them are withheld."""
     table = index.Table()
+    shown = Shown(manifest, _ended(dataset))
     done = withheld = 0
     total = int(dataset.manifest["counts"]["cases"])
     for before, material, after in _with_neighbours(reading.cases(dataset)):
         table.add(_key(material), material)
         place = paths.case(_key(material))
         beside = [os.path.relpath(paths.case(_key(m)), place.parent) if m else None for m in (before, after)]
-        _put(place, case_page(material, *beside))
+        _put(place, case_page(material, *beside, shown=shown))
         done += 1
         withheld += material.withheld
         if done % 50 == 0:
             progress(done, max(total, done))
     progress(done, done)
     reports = int(dataset.manifest["counts"]["reports"])
-    write_index(paths, table, reports, [one for one in dataset.refused() if one.case_id is None])
+    write_index(paths, table, reports, [one for one in dataset.refused() if one.case_id is None], shown)
     write_json(
         paths.about, {"format": REVIEW_FORMAT, "case2fhir": __version__, "manifest_sha256": manifest, "cases": done}
     )
     return done, withheld
 
 
-def write_index(paths: ReviewPaths, table: index.Table, reports: int = 0, refused: Sequence[Refused] = ()) -> None:
+def _ended(dataset: Dataset) -> str | None:
+    """When the run ended that the dataset is of, ``"2026-11-21 22:29 UTC"``, as far as it says so."""
+    try:
+        ended = datetime.fromisoformat(orjson.loads(dataset.paths.run_record.read_bytes())["ended"])
+    except (OSError, ValueError, KeyError, TypeError):  # a broken JSON is a ValueError
+        return None
+    return f"{ended.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def write_index(
+    paths: ReviewPaths,
+    table: index.Table,
+    reports: int = 0,
+    refused: Sequence[Refused] = (),
+    shown: Shown = _UNKNOWN,
+) -> None:
     """Write the index, its table, and the scripts and styles of all pages.
 
-    ``reports``: how many there are; ``refused``: what became no case.
+    ``reports``: how many there are; ``refused``: what became no case; ``shown``: of which dataset.
     """
     # Parsed from a string, which browsers do twice as fast as reading a literal.
     content = text.script_literal(text.script_literal(table.document()))
@@ -161,6 +202,7 @@ def write_index(paths: ReviewPaths, table: index.Table, reports: int = 0, refuse
         reports=reports,
         refused=refused[:_SHOWN],
         more_refused=max(len(refused) - _SHOWN, 0),
+        shown=shown,
         root="",
     )
     _put(paths.index, page)
@@ -168,7 +210,13 @@ def write_index(paths: ReviewPaths, table: index.Table, reports: int = 0, refuse
         _put(paths.static(name), _package_file("static", name))
 
 
-def case_page(material: reading.Material, before: str | None = None, after: str | None = None) -> str:
+def case_page(
+    material: reading.Material,
+    before: str | None = None,
+    after: str | None = None,
+    *,
+    shown: Shown = _UNKNOWN,
+) -> str:
     """The page of a case, two folders below the index; ``before`` and ``after`` are addresses of its neighbours."""
     case, whole = material.case, material.text
     found = facts.read(case)
@@ -192,6 +240,7 @@ def case_page(material: reading.Material, before: str | None = None, after: str 
         kinds=facts.KINDS,
         before=before,
         after=after,
+        shown=shown,
         root="../../",
     )
 

@@ -15,9 +15,10 @@ import msgspec
 import orjson
 
 from pipeline.paths import FhirVersion
-from pipeline.records import Article, Case, Mention, Refused, Section, Source, decode_case
+from pipeline.records import Article, Case, Mention, Refused, Report, Section, Source, decode_case
 from pipeline.storage import Dataset
 from pipeline.storage.files import read_lines
+from pipeline.storage.shards import shard_of
 from pipeline.storage.tables import mention_of
 
 Resource = dict[str, Any]
@@ -70,10 +71,29 @@ def cases(dataset: Dataset) -> Iterator[Material]:
             case = decode_case(text)
             resources = {version: next(of_cases) for version, of_cases in bundled.items()}
             yield _material(case, reports.get(case.report_id), resources, checks)
-        for line in read_lines(dataset.paths.quarantined_cases(shard, dataset.shards)):
-            kept = orjson.loads(line)
-            case = msgspec.convert(kept["case"], Case)
-            yield _material(case, reports.get(case.report_id), kept["resources"], checks, withheld=True)
+        for case, kept in _withheld(dataset, shard):
+            yield _material(case, reports.get(case.report_id), kept, checks, withheld=True)
+
+
+def of_report(dataset: Dataset, report_id: str) -> tuple[Report | None, list[Case], list[Case]]:
+    """A report, its published cases, and those that were withheld; ``None`` where its text is not held."""
+    shard = shard_of(report_id, dataset.shards)
+    rows = dataset.table("cases", shard).select(["report_id", "case_json"]).to_pylist()
+    published = [decode_case(row["case_json"]) for row in rows if row["report_id"] == report_id]
+    withheld = [(case, kept) for case, kept in _withheld(dataset, shard) if case.report_id == report_id]
+    texts = dataset.table("reports", shard).select(["report_id", "text"]).to_pylist()
+    text = next((row["text"] for row in texts if row["report_id"] == report_id), None)
+    if text is None and withheld:
+        text = _attached(withheld[0][1])
+    report = None if text is None else Report(report_id=report_id, text=text)
+    return report, published, [case for case, _ in withheld]
+
+
+def _withheld(dataset: Dataset, shard: int) -> Iterator[tuple[Case, Mapping[FhirVersion, list[Resource]]]]:
+    """The cases of a shard that are in quarantine, with their resources."""
+    for line in read_lines(dataset.paths.quarantined_cases(shard, dataset.shards)):
+        kept = orjson.loads(line)
+        yield msgspec.convert(kept["case"], Case), kept["resources"]
 
 
 def _reports(dataset: Dataset, shard: int) -> dict[str, _Report]:

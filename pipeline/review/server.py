@@ -8,13 +8,14 @@ Reports may be confidential, and any page in the reviewer's browser can send req
 - only 127.0.0.1 is listened on, and only requests to that name are answered (a foreign name that resolves to this
   machine is refused: DNS rebinding);
 - every request needs the session's token, which the address printed at the start carries once and a cookie from then on
-  (``HttpOnly``, ``SameSite=Strict``), so that other users of the machine cannot read the pages either;
+  (``HttpOnly``, ``SameSite=Strict``), so that this server gives nothing to other users of the machine. Who sees the
+  address, in the terminal or as an argument of a browser that was started with it, is let in; and the files themselves
+  are guarded by their permissions alone;
 - what changes something is a POST of JSON from a page of this very server (``Origin``, ``Sec-Fetch-Site``);
 - the addresses that are answered are listed, so that none leads elsewhere in the file system; bodies are small, slow
   clients are cut off.
 """
 
-import hashlib
 import re
 import secrets
 import threading
@@ -65,21 +66,15 @@ class Session:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def state(self) -> str:
-        """SHA-256 of the dataset's manifest: pages of another one are out of date."""
-        return hashlib.sha256(DatasetPaths(self.dataset).manifest.read_bytes()).hexdigest()
+        """See ``pages.state``."""
+        return pages.state(self.dataset)
 
     def refresh(self) -> str:
         """Write the pages anew where a run has replaced the dataset; returns ``state``."""
         with self.lock:
-            state = self.state()
-            try:
-                shown = orjson.loads(self.pages.about.read_bytes()).get("manifest_sha256")
-            except (OSError, orjson.JSONDecodeError):
-                shown = None
-            if shown != state:
+            if not pages.current(self.dataset, self.pages):
                 pages.write(self.dataset, self.pages.root)
-                state = self.state()
-            return state
+            return self.state()
 
 
 class Server(ThreadingHTTPServer):
@@ -202,6 +197,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._check_token()
         if name == "api/case":
             self._case(query)
+        elif name == "api/dataset":
+            self._json(HTTPStatus.OK, {"state": self.server.session.state()})
         elif name in _OWN:
             content = package_resources.files(pages.__package__ or "").joinpath("static", name).read_bytes()
             self._send(HTTPStatus.OK, content, _TYPES[Path(name).suffix])

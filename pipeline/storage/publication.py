@@ -131,13 +131,14 @@ class _Publication:
             return self.earlier.entry(shard)
         pairs = list(self.staging.pairs(shard))
         kept = [self._less_withheld(pair) for pair in pairs if pair[0].report_id not in self.withheld.reports]
-        built = tables.build(kept, self.staging.corrections(shard))
+        withheld = [case for _, extraction in pairs for case in extraction.cases if case in self.withheld]
+        built = tables.build(kept, self.staging.corrections(shard), withheld)
         for name, table in built.items():
             path = self.next.table(name, shard)
             self._list(path, "table", write_table(path, table), shard)
         for version in self.versions:
             self._resources(shard, version, built["cases"].column("case_id").to_pylist())
-        self._quarantine(shard, [case for _, extraction in pairs for case in extraction.cases if case in self.withheld])
+        self._quarantine(shard, withheld)
         path = self.next.shard(shard)
         self._list(path, "shard", write_lines(path, [encode(self.staging.record(shard))]), shard)
         self.written += 1

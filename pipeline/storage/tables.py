@@ -200,12 +200,16 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
     "corrections": _schema(
         "One row per correction that a person made, applied or not.",
         correction_id=(_TEXT, "Identifier of the entry in the corrections file."),
-        report_id=(_TEXT, "Report that was corrected; in reports unless status is report_missing."),
+        report_id=(
+            _TEXT,
+            "Report that was corrected; in reports unless status is report_missing, or the report is withheld.",
+        ),
         case_id=(_TEXT, "Case that it was applied to or, where it was not applied, was meant for."),
         status=(
             _TEXT,
             "applied; text_changed: the report's text is another one; fact_missing: no such fact was read there; "
             "ambiguous: several were; conflicting: ruled out by an earlier correction or its own places; "
+            "case_withheld: applied, and a check withholds the case; "
             "case_missing, report_missing: the dataset does not hold it.",
         ),
         operation=(_TEXT, "accept, change, reject, add, merge or split."),
@@ -242,12 +246,17 @@ def rows(report: Report, extraction: Extraction) -> dict[str, list[Row]]:
 
 
 def build(
-    pairs: Iterable[tuple[Report, Extraction]], corrections: Mapping[str, Sequence[Correction]] | None = None
+    pairs: Iterable[tuple[Report, Extraction]],
+    corrections: Mapping[str, Sequence[Correction]] | None = None,
+    withheld: Sequence[Case] = (),
 ) -> dict[str, pa.Table]:
-    """All tables of one shard, rows in the order of ``pairs``; ``corrections`` are those on its reports, by report."""
+    """All tables of one shard, rows in the order of ``pairs``; ``corrections`` are those on its reports, by report.
+
+    ``withheld`` are cases of the shard that are not among ``pairs``, for what became of the corrections on them.
+    """
     pairs = list(pairs)
     made = all_rows(pairs)
-    made["corrections"] = list(_corrections(corrections or {}, pairs))
+    made["corrections"] = list(_corrections(corrections or {}, pairs, withheld))
     return {table: pa.Table.from_pylist(made[table], schema=SCHEMAS[table]) for table in TABLES}
 
 
@@ -370,9 +379,11 @@ def _assessment(assessment: Assessment) -> Row:
 
 
 def _corrections(
-    corrections: Mapping[str, Sequence[Correction]], pairs: Sequence[tuple[Report, Extraction]]
+    corrections: Mapping[str, Sequence[Correction]],
+    pairs: Sequence[tuple[Report, Extraction]],
+    withheld: Sequence[Case],
 ) -> Iterator[Row]:
-    for correction, case_id, result in corrections_.results(corrections, pairs):
+    for correction, case_id, result in corrections_.results(corrections, pairs, withheld):
         value = getattr(correction, "value", getattr(correction, "values", None))
         yield {
             "correction_id": correction.id,

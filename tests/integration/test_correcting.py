@@ -1,7 +1,11 @@
 """From a wrong fact to a corrected dataset: in the browser, in the file, in the next run."""
 
 import json
+import socket
+import subprocess
+import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +17,7 @@ from playwright.sync_api import Page, expect
 from pipeline.corrections import read
 from pipeline.records import Case, decode_case
 from pipeline.review import pages
+from pipeline.review.desk import Request, Wish
 from pipeline.review.server import Server, open_server
 from pipeline.storage import Dataset
 from tests.integration.browser import NARROW, WIDE, running, violations
@@ -179,6 +184,67 @@ def correct(page: Page) -> None:
     expect(stored).to_have_count(3)
 
 
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_typo_that_withholds_a_case_is_undone_in_its_page(first: Path, server: Server) -> None:
+    before = case(first).patient.age
+    assert before
+    wish = Wish(do="change", pointer="patient/age", field="value", value=666)
+    server.session.desk.correct(Request(report=LETTER, case=f"{LETTER}-1", by="A. Reviewer", wishes=[wish]))
+    told = run(first)["corrections"]
+    assert told["by_status"]["case_withheld"] >= 1
+    assert "666" not in json.dumps(told)
+    own = f"http://127.0.0.1:{server.server_port}/"
+    with visiting(server) as page:
+        letter = page.url
+        page.goto(f"{own}index.html#state=withheld")
+        expect(page.locator("#rows .badge.bad")).to_have_text(["withheld"])
+        page.locator("#rows a").click()
+        assert page.url == letter
+        status = page.locator(".corrections .status")
+        expect(status).to_contain_text("A check withholds this case")
+        typo = page.locator("[data-correction]", has_text="value is 666")
+        expect(typo).to_contain_text("a check withholds the case")
+        typo.get_by_role("button", name="Undo").click()
+        expect(typo).to_contain_text("undone; gone with the next run")
+        said = [str(first / "ds.corrections.jsonl"), f"case2fhir run … --out {first / 'ds'}"]
+        expect(status.locator("code")).to_have_text(said)
+        assert violations(page) == []
+
+        page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        for length, name in ((150, 150), (300, 0)):
+            _select(page, length)
+            page.get_by_role("button", name="Add a fact…").click()
+            value = page.get_by_role("dialog").get_by_label("name").input_value()
+            assert "…" not in value
+            assert len(value) == name or abs(len(value) - name) < 3  # white space at its ends
+            page.keyboard.press("Escape")
+    run(first)
+    assert case(first).patient.age == before
+
+
+def _select(page: Page, length: int) -> None:
+    """Select the beginning of the narrative, to so many characters."""
+    page.evaluate(
+        """(length) => {
+            const texts = document.createTreeWalker(document.getElementById("narrative"), NodeFilter.SHOW_TEXT);
+            const range = document.createRange();
+            let passed = 0;
+            range.setStart(document.querySelector("#narrative [data-start]"), 0);
+            while (texts.nextNode()) {
+                const node = texts.currentNode;
+                if (!node.parentElement.closest("[data-start]")) continue;
+                if (passed + node.length >= length) { range.setEnd(node, length - passed); break; }
+                passed += node.length;
+            }
+            document.getSelection().removeAllRanges();
+            document.getSelection().addRange(range);
+        }""",
+        length,
+    )
+
+
 @pytest.mark.slow
 def test_a_correction_whose_text_has_changed_is_told_and_not_applied(first: Path, tmp_path: Path) -> None:
     """Without a browser: the file alone."""
@@ -223,18 +289,41 @@ def test_a_correction_whose_text_has_changed_is_told_and_not_applied(first: Path
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (("--serve", "--port", "{taken}"), "choose another --port"),
         (("--by", "A. Reviewer"), "--corrections and --by go with --serve"),
         (("--serve", "--corrections", "ds/c.jsonl"), "lies in the dataset"),
         (("--serve", "--corrections", "wrong.jsonl"), "line 1: field do"),
         (("--serve", "--corrections", "nowhere/c.jsonl"), "nowhere/c.jsonl cannot be written"),
     ],
 )
-def test_a_wrong_call_says_what_is_wrong(tmp_path: Path, options: tuple[str, ...], words: str) -> None:
+def test_a_wrong_call_says_what_is_wrong_before_pages_are_made(
+    tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
     make_dataset(tmp_path / "ds", [harmless(1)])
     (tmp_path / "wrong.jsonl").write_text('{"do": "nothing"}\n')
-    done = case2fhir("review", "ds", "--quiet", *options, cwd=tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        options = tuple(option.replace("{taken}", port) for option in options)
+        done = case2fhir("review", "ds", "--quiet", *options, cwd=tmp_path)
     assert done.code == 2
     assert words in done.stderr
+    assert not (tmp_path / "ds" / "review").exists()
+
+
+def test_a_program_that_starts_the_server_is_told_the_address_in_one_line_of_json(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path / "ds", [harmless(1)])
+    command = [sys.executable, "-m", "pipeline.cli", "review", str(root), "--serve", "--port", "0", "--json", "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            told = json.loads(process.stdout.readline())
+            opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            assert b"case2fhir review" in opener.open(told["url"], timeout=20).read()
+        finally:
+            process.terminate()
+        assert process.stdout.read() == ""
+    assert told["cases"] == 1
+    assert told["corrections"] == str(tmp_path / "ds.corrections.jsonl")
 
 
 def _text_hash(root: Path) -> str:

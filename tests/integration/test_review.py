@@ -34,16 +34,18 @@ def test_wrong_calls(tmp_path: Path) -> None:
     assert Dataset.open(root).damaged() == []
 
 
-def test_a_run_leaves_the_pages_alone_and_says_nothing_of_them(tmp_path: Path) -> None:
+def test_a_run_leaves_the_pages_alone_and_says_that_they_are_of_an_earlier_one(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text(LETTER, encoding="utf-8")
-    run = ("run", str(tmp_path / "letter.txt"), "--out", str(tmp_path / "out"), "--no-data-docs", "--json")
-    assert case2fhir(*run).code == 0
+    run = ("run", str(tmp_path / "letter.txt"), "--out", str(tmp_path / "out"), "--no-data-docs", "--quiet")
+    old = "The review pages show the dataset before this run"
+    assert old not in case2fhir(*run).stdout
     without = files(tmp_path / "out").keys()
     assert case2fhir("review", str(tmp_path / "out")).code == 0
     pages = files(tmp_path / "out" / "review")
     assert case2fhir("validate", str(tmp_path / "out")).code == 0
+    assert old not in case2fhir(*run).stdout
     (tmp_path / "letter.txt").write_text(LETTER.replace("66", "71"), encoding="utf-8")
-    assert json.loads(case2fhir(*run).stdout)["changes"]["changed"] == 1
+    assert f"{old}; call: case2fhir review {tmp_path / 'out'}\n" in case2fhir(*run).stdout
     assert files(tmp_path / "out" / "review") == pages
     assert case2fhir("review", str(tmp_path / "out")).code == 0
     assert files(tmp_path / "out" / "review") != pages

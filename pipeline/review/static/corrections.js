@@ -72,31 +72,34 @@
     make("div", { class: "tools-row" }, make("label", {}, "Reviewer", reviewer), addButton, undoButton),
     status, folded,
   );
-  document.getElementById("case-header").after(panel);
+  (document.getElementById("checks") || document.getElementById("case-header")).after(panel);
   try { reviewer.value = localStorage.getItem("case2fhir-reviewer") || ""; } catch { /* not allowed: asked each time */ }
   reviewer.addEventListener("change", () => {
     try { localStorage.setItem("case2fhir-reviewer", reviewer.value.trim()); } catch { /* see above */ }
   });
 
+  /** Say it below the buttons; `message` is a text, or texts and elements. */
   function tell(message, isError = false) {
-    status.textContent = message;
+    status.replaceChildren(...[message].flat());
     status.classList.toggle("error", isError);
   }
 
   const STATUS = {
     applied: "applied", text_changed: "not applied: the text of the report has changed",
     fact_missing: "not applied: no such fact is read there any more", ambiguous: "not applied: several facts are read there",
-    conflicting: "not applied: another correction rules it out", case_missing: "not applied: there is no such case any more",
+    conflicting: "not applied: another correction rules it out", case_withheld: "applied, and a check withholds the case", case_missing: "not applied: there is no such case any more",
     report_missing: "not applied: the report is not in the dataset",
   };
 
-  const FEW = 3; // are shown unfolded, and so is what is pending
+  const FEW = 3; // are shown unfolded, and so is what is pending or went wrong
   const WORDS = { unit: { a: "years", mo: "months", wk: "weeks", d: "days" } };
   const EXAMPLES = { time_to_onset: "P5W", duration: "P5W", start: "P2M or 2024-05-01", per: "d or 12.h", unit: "mg" };
 
   function standing(one) {
     if (one.undone) return "undone; gone with the next run";
+    if (one.lost) return "no longer applies: the correction that made this fact was undone";
     if (one.pending && one.status === "applied") return "stored; applied by the next run";
+    if (state.withheld && one.status === "applied") return STATUS.case_withheld;
     return STATUS[one.status] || one.status;
   }
 
@@ -115,19 +118,28 @@
       note(one);
     }
     const pending = answer.corrections.filter((one) => one.pending).length;
+    const lost = answer.corrections.filter((one) => one.lost).length;
     folded.hidden = !answer.corrections.length;
-    folded.open = folded.open || pending > 0 || answer.corrections.length <= FEW;
+    const trouble = answer.withheld || lost > 0 || answer.corrections.some((one) => one.status !== "applied");
+    folded.open = folded.open || pending > 0 || trouble || answer.corrections.length <= FEW;
     count.textContent = answer.corrections.length === 1 ? "1 correction" : `${answer.corrections.length} corrections`;
     undoButton.disabled = !answer.corrections.some((one) => !one.undone);
-    tell(pending ? `${pending} not in the dataset yet: run case2fhir again with --corrections ${answer.file}, then load this page again.`
-      : answer.corrections.length ? "All of them are in the dataset." : `None yet. They are stored in ${answer.file}.`);
+    const parts = [];
+    const stored = make("code", {}, answer.file);
+    if (pending) parts.push(`${pending} not in the dataset yet. They are stored in `, stored, " and applied by ", make("code", {}, answer.run), "; then load this page again.");
+    else if (answer.withheld) parts.push("A check withholds this case: correct what it names, or undo the correction that brought it about, and run again.");
+    else if (trouble) parts.push("Not all of them are in the dataset: see below.");
+    else if (answer.corrections.length) parts.push("All of them are in the dataset, and stored in ", stored, ".");
+    else parts.push("None yet. They will be stored in ", stored, ".");
+    if (lost) parts.push(` ${lost} no longer ${lost === 1 ? "applies" : "apply"}, since the fact was made by a correction that is undone: undo ${lost === 1 ? "it" : "them"}, too.`);
+    tell(parts);
   }
 
   /** What was corrected of a fact, below it. */
   function note(one) {
     const row = one.pointer && nearest(one.pointer);
     if (!row || one.undone && !one.pending) return;
-    const kind = one.pending ? "pending" : one.status === "applied" ? "" : "failed";
+    const kind = one.lost ? "failed" : one.pending ? "pending" : one.status === "applied" ? "" : "failed";
     const holder = row.querySelector("dd") || row.lastElementChild;
     holder.append(make("span", { class: `corrected-note ${kind}` }, make("bdi", {}, one.words), ` – ${one.by}; ${standing(one)}`));
   }
@@ -141,7 +153,7 @@
   async function withdraw(ids) {
     try {
       await send({ undo: ids });
-      tell(`Undone. ${status.textContent}`);
+      tell(["Undone. ", ...status.childNodes]);
       (document.querySelector("[data-undo]") || addButton).focus();
     } catch (error) {
       tell(error.message, true);
@@ -172,9 +184,17 @@
     selected = { places: [[Number(mark.dataset.start), end]], words: mark.textContent, drawn: false };
   });
 
+  const LONGEST = 200; // characters of a name, at most (pipeline/corrections/fields.py)
+  const chosen = () => selected.words.replace(/\s+/g, " ").trim();
+
+  /** The chosen words where they are only shown. */
   function quoted() {
-    const words = selected.words.replace(/\s+/g, " ");
-    return words.length > 80 ? `${words.slice(0, 80)}…` : words;
+    return chosen().length > 80 ? `${chosen().slice(0, 80)}…` : chosen();
+  }
+
+  /** The chosen words as a name to begin with; none where they are too long for one. */
+  function suggested() {
+    return selected && chosen().length <= LONGEST ? chosen() : null;
   }
 
   // --- the dialog ---------------------------------------------------------------------------------------------------
@@ -231,7 +251,7 @@
       if (!options.includes(String(value)) || !field.required && !options.includes("unknown")) input.append(make("option", { value: "" }, "not stated"));
       for (const one of options) input.append(make("option", { value: one, selected: String(value) === one }, field.type === "flag" ? (one === "true" ? "yes" : "no") : (WORDS[field.name] || {})[one] || plain(one)));
     } else {
-      input = make("input", { name: field.name, value: value === null || value === undefined ? "" : value, maxlength: "200", placeholder: EXAMPLES[field.name], inputmode: field.type === "text" ? null : "decimal" });
+      input = make("input", { name: field.name, value: value === null || value === undefined ? "" : value, maxlength: LONGEST, placeholder: EXAMPLES[field.name], inputmode: field.type === "text" ? null : "decimal" });
     }
     const read = () => {
       const text = input.value.trim();
@@ -305,7 +325,7 @@
     const spans = (row.dataset.evidence || "").split(" ").filter(Boolean).map((span) => span.split("-").map(Number));
     if (spans.length < 2) return null;
     const boxes = spans.map((span) => [make("input", { type: "checkbox" }), span]);
-    const term = make("input", { name: "term", maxlength: "200" });
+    const term = make("input", { name: "term", maxlength: LONGEST });
     const part = make("details", {}, make("summary", {}, "Split: some of the words mean another reaction"),
       ...boxes.map(([box, span]) => make("label", { class: "check" }, box, make("bdi", {}, words(span)))), make("label", {}, "its term", term));
     return { part, term: () => term.value.trim(), places: () => boxes.filter(([box]) => box.checked).map(([, span]) => span) };
@@ -337,7 +357,7 @@
     let controls = [];
     let links = {};
     function fill() {
-      controls = state.kinds[kind.value].map((field) => control({ ...field, value: field.name === "name" || field.name === "term" ? (selected ? quoted() : null) : field.name === "role" ? "concomitant" : null }));
+      controls = state.kinds[kind.value].map((field) => control({ ...field, value: field.name === "name" || field.name === "term" ? suggested() : field.name === "role" ? "concomitant" : null }));
       links = {};
       if (["exposure", "indication", "assessment"].includes(kind.value)) links.drug = choice("drug", state.drugs);
       if (kind.value === "assessment") links.reaction = choice("reaction", state.reactions);
@@ -361,6 +381,13 @@
   }
 
   addButton.addEventListener("click", () => { if (state) add(addButton); });
+
+  // Coming back to the page after a run: it shows what was before.
+  window.addEventListener("focus", async () => {
+    try {
+      if ((await ask("/api/dataset")).state !== dataset) tell("A run has replaced the dataset: load this page again to see it.", true);
+    } catch { /* told when something is sent */ }
+  });
 
   // --- begin --------------------------------------------------------------------------------------------------------
 

@@ -53,6 +53,16 @@ def test_an_accepted_value_lasts_though_the_pipeline_reads_another() -> None:
     assert corrected(accepted, of=reread).reactions[0].outcome == "recovered"
 
 
+def test_a_fact_that_is_accepted_with_its_values_keeps_them_all() -> None:
+    reread = extraction()
+    exposure = reread.cases[0].drugs[0].exposures[0]
+    exposure.dose, exposure.route = 40, "rectal"
+    values = {"dose": 400, "unit": "mg", "cumulative": False}
+    accepted = Accept(fact=fact("drugs/0/exposures/0"), values=values, **base())
+    found = corrected(accepted, of=reread).drugs[0].exposures[0]
+    assert (found.dose, found.unit, found.route, found.cumulative) == (400, "mg", "rectal", False)
+
+
 def test_evidence_that_is_given_becomes_that_of_the_field() -> None:
     made = change("reactions/0/outcome", "recovered", evidence=at("she recovered"))
     assert corrected(made).reactions[0].facts["outcome"] == at("she recovered")
@@ -224,6 +234,12 @@ def test_every_correction_is_told_of_even_where_case_or_report_are_gone() -> Non
         (corrections[2].id, "text_changed"),
         (elsewhere.id, "report_missing"),
     ]
+    told = list(results({"r1": corrections}, [], whole.cases))
+    assert [(case_id, result.status) for _, case_id, result in told] == [
+        ("r1-1", "case_withheld"),
+        ("r1-9", "report_missing"),
+        ("r1-9", "report_missing"),
+    ]
 
 
 # --- anchors outlast another version of the pipeline ------------------------------------------------------------------
@@ -322,4 +338,4 @@ def test_any_corrections_leave_a_whole_case_and_the_extraction_as_it_was(made: l
         if told.status == "applied" and told.fact:
             assert fact_at(found, told.fact)
     assert apply(before, report(), made) == apply(before, report(), made)
-    assert anchor_of(found.drugs[0]).at if found.drugs else True
+    assert anchor_of(found.drugs[0], found).at if found.drugs else True

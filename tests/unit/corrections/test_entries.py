@@ -20,7 +20,7 @@ LINE = json.loads(encode(change("reactions/0/outcome", "recovering", was="recove
 
 IDS = st.text(string.ascii_letters + string.digits, min_size=1, max_size=12)
 PLACES = st.lists(st.tuples(st.integers(0, 500), st.integers(1, 500)).map(lambda p: (p[0], p[0] + p[1])), max_size=4)
-NAMES = st.text(min_size=1, max_size=40).filter(lambda name: name.isprintable() and name.strip() != "")
+NAMES = st.text(min_size=1, max_size=40).filter(lambda name: name.isprintable() and fields.visible(name))
 ANCHORS = st.fixed_dictionaries({"at": PLACES, "name": NAMES})
 SINGLE = st.fixed_dictionaries({"kind": st.sampled_from(["drug", "reaction", "history", "test", "age"]), "at": PLACES})
 LINKS = st.fixed_dictionaries(
@@ -72,6 +72,9 @@ def test_whatever_stands_in_a_line_it_is_an_entry_or_a_value_error(line: bytes) 
         ({"field": "time_to_onset", "value": "5 weeks"}, 'ISO 8601 duration, such as "P5W"'),
         ({"field": "seriousness", "value": "death"}, "a list of: death"),
         ({"field": "term", "value": ""}, "is not blank"),
+        ({"field": "term", "value": "\u200b\u2060"}, "characters that do not show"),
+        ({"field": "term", "value": "\u202e\u3164 \ufeff"}, "characters that do not show"),
+        ({"by": "\u200b"}, "field by: expected a name that can be seen"),
         ({"fact": {"kind": "reaction", "at": [[9, 3]]}}, "field fact.at: a place is [start, end]"),
         ({"fact": {"kind": "mood"}}, "field fact.kind"),
         ({"fact": {"kind": "assessment", "at": [[1, 2]]}}, "field fact.drug: a fact of kind assessment needs drug"),
@@ -85,6 +88,22 @@ def test_whatever_stands_in_a_line_it_is_an_entry_or_a_value_error(line: bytes) 
 def test_a_wrong_entry_is_told_by_its_field_and_what_was_expected(more: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)):
         parse(json.dumps(LINE | more).encode())
+
+
+def test_a_split_has_a_name_that_shows_and_an_accepted_field_one_value() -> None:
+    said = {name: value for name, value in LINE.items() if name not in ("field", "value", "was")}
+    for more, words in (
+        ({"do": "split", "places": [[1, 2]], "term": "\u00ad"}, "characters that do not show"),
+        ({"do": "accept", "field": "term", "value": "x", "values": {"term": "x"}}, "an accepted field has a value"),
+        ({"do": "accept", "values": {"mood": "x"}}, "no field 'mood'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            parse(json.dumps(said | more).encode())
+
+
+@pytest.mark.parametrize("name", ["x", "5-FU", "+", "é", "e\u0301", "می\u200cخواهم", "β", "💊", "\u202eevil"])
+def test_a_name_with_a_character_that_shows_is_one(name: str) -> None:
+    assert fields.check("reaction", "term", name) == name
 
 
 @pytest.mark.parametrize("kind", fields.RECORDS)

@@ -7,7 +7,23 @@ import pytest
 
 from pipeline import corrections
 from pipeline.corrections import fields
-from pipeline.corrections.entries import Accept, Add, Anchor, Change, Entry, Fact, Reject, Undo, digest, encode, parse
+from pipeline.corrections.anchors import fact_at
+from pipeline.corrections.entries import (
+    Accept,
+    Add,
+    Anchor,
+    Change,
+    Correction,
+    Entry,
+    Fact,
+    Merge,
+    Reject,
+    Split,
+    Undo,
+    digest,
+    encode,
+    parse,
+)
 from pipeline.corrections.file import read
 from pipeline.errors import UsageError
 from pipeline.records import Assessment, Case, Drug, Extraction, Reaction, Report
@@ -59,6 +75,45 @@ def test_what_one_patient_no_longer_has_is_not_taken_from_the_other() -> None:
         ("a", "applied"),
         ("b", "conflicting"),
     ]
+
+
+MAKING: list[tuple[Correction, str]] = [
+    (Split(id="m", case="r-1", fact=rash(), places=[(46, 50)], term="erythema", **WHO), "reactions/1"),
+    (
+        Add(id="m", case="r-1", fact=Fact(kind="reaction", at=[(46, 50)]), values={"term": "erythema"}, **WHO),
+        "reactions/1",
+    ),
+    (Merge(id="m", case="r-1", fact=rash(), into=Anchor(at=[(36, 39)]), **WHO), "reactions/0"),
+]
+"""What makes a fact what it is, and where it then stands."""
+
+
+@pytest.mark.parametrize(("making", "pointer"), MAKING)
+def test_what_is_said_of_a_fact_that_was_made_is_said_of_no_other_when_that_is_undone(
+    making: Correction, pointer: str
+) -> None:
+    """The nearest fact at its places would be the one that was split, merged, or there before."""
+    found = extraction()
+    found.cases[0].reactions[0].evidence.append((46, 50))
+    if isinstance(making, Merge):
+        found.cases[0].reactions.append(Reaction(id="reaction-2", term="both", evidence=[(36, 39)]))
+    case = corrections.apply(found, REPORT, [making]).cases[0]
+    fact, _ = fact_at(case, pointer)
+    assert fact.made_by == "m"
+    link = next(n for n, one in enumerate(case.assessments) if one.reaction == case.reactions[int(pointer[-1])].id)
+    linked, _ = fact_at(case, f"assessments/{link}")
+    assert linked.reaction
+    assert linked.reaction.made_by == "m"
+    later: list[Correction] = [
+        Change(id="a", case="r-1", fact=fact, field="outcome", value="fatal", **WHO),
+        Change(id="b", case="r-1", fact=linked, field="dechallenge", value="positive", **WHO),
+    ]
+    kept = corrections.apply(found, REPORT, [making, *later]).cases[0]
+    assert [one.status for one in kept.corrections] == ["applied"] * 3
+    assert kept.reactions[int(pointer[-1])].outcome == "fatal"
+    undone = corrections.apply(found, REPORT, later).cases[0]
+    assert [one.status for one in undone.corrections] == ["fact_missing"] * 2
+    assert (undone.reactions, undone.assessments) == (found.cases[0].reactions, found.cases[0].assessments)
 
 
 def test_the_words_of_the_old_value_are_no_evidence_of_the_new_one() -> None:

@@ -129,7 +129,7 @@ def test_a_correction_is_told_of_whatever_becomes_of_its_report(tmp_path: Path) 
         "changed": "text_changed",
         "gone": "report_missing",
         "crashes": "report_missing",
-        "bad-1": "case_missing",  # withheld by a check
+        "bad-1": "case_withheld",
         "none": "text_changed",
     }
     assert record["corrections"]["by_status"]["applied"] == 1

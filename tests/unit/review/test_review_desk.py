@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from pipeline.corrections import Change, fields, read
+from pipeline.corrections import Accept, Change, Split, active, append, apply, digest, fields, read
 from pipeline.corrections.anchors import fact_at
-from pipeline.records import Case, Patient
+from pipeline.paths import DatasetPaths
+from pipeline.records import Case, Extraction, Patient, Refused
 from pipeline.review import facts
 from pipeline.review.desk import Desk, Refusal, Request, Wish, editors
 from tests.unit.review.review_samples import harmless, make_dataset
@@ -76,6 +78,7 @@ def test_what_is_undone_before_a_run_is_as_if_it_had_not_been_said(desk: Desk) -
         (Wish(do="add", kind="drug", places=[(9, 10**6)], values={"name": "x", "role": "past"}), "conflicting"),
         (Wish(do="add", kind="sex", values={"value": "female"}), "needs the places"),
         (Wish(do="add"), "needs its kind"),
+        (Wish(do="change", pointer="drugs/0", field="name", value="\u200b"), "characters that do not show"),
     ],
 )
 def test_what_cannot_be_applied_is_refused_and_nothing_is_stored(desk: Desk, wish: Wish, words: str) -> None:
@@ -107,6 +110,70 @@ def test_only_cases_of_the_dataset_can_be_corrected(desk: Desk) -> None:
         with pytest.raises(Refusal) as refused:
             desk.case(report, case)
         assert refused.value.stale
+
+
+def test_a_fact_that_is_accepted_as_a_whole_is_so_with_all_that_the_page_shows_of_it(desk: Desk) -> None:
+    desk.correct(ask(*(Wish(do="accept", pointer=one) for one in ("drugs/0/exposures/0", "drugs/0", "patient/age"))))
+    exposure, drug, age = (entry for entry in read(desk.path) if isinstance(entry, Accept))
+    held = CASE.drugs[0].exposures[0]
+    assert exposure.values["dose"] == held.dose
+    assert set(exposure.values) == {f for f in fields.EDITABLE["exposure"] if getattr(held, f) is not None}
+    assert drug.values == {"name": CASE.drugs[0].name}
+    assert set(age.values) == {"value", "unit"}
+
+
+def test_a_case_that_a_correction_had_withheld_is_put_right_at_the_desk(tmp_path: Path) -> None:
+    """What a typo did is undone where it was made, and any other withheld case can be corrected as well."""
+    entry = Change(
+        id="typo", at="2026-11-21T19:05:00Z", by="x", report=REPORT.report_id, text=digest(REPORT), case=CASE.case_id,
+        fact=fact_at(CASE, "patient/age")[0], field="value", value=666,
+    )  # fmt: skip
+    (case,) = apply(Extraction(id=REPORT.report_id, cases=[CASE]), REPORT, [entry]).cases
+    implausible = Refused(
+        stage="validation", reason="cases.age-plausible", message="Expected: the age is between 0 and 125 years",
+        report_id=REPORT.report_id, case_id=CASE.case_id,
+    )  # fmt: skip
+    made = make_dataset(tmp_path / "ds", [(case, REPORT, []), harmless(2)], withheld=[implausible])
+    desk = Desk(made, tmp_path / "c.jsonl")
+    append(desk.path, [entry])
+    before = desk.case(REPORT.report_id, CASE.case_id)
+    assert before["withheld"]
+    assert [(one["id"], one["status"], one["pending"]) for one in before["corrections"]] == [("typo", "applied", False)]
+    (after,) = desk.correct(ask(undo=["typo"]))["corrections"]
+    assert (after["undone"], after["pending"]) == (True, True)
+    assert active(read(desk.path)) == []
+    desk.correct(ask(Wish(do="change", pointer="patient/age", field="value", value=66)))
+    assert not desk.case("report-2", "report-2-1")["withheld"]
+
+
+def test_what_rests_on_an_undone_split_is_told_and_nothing_more_is_said_of_the_part(tmp_path: Path) -> None:
+    start = REPORT.text.index("rash")
+    whole = replace(CASE.reactions[0], evidence=[*CASE.reactions[0].evidence, (start, start + 4)])
+    read_as_one = replace(CASE, reactions=[whole])
+    held = Extraction(id=REPORT.report_id, cases=[read_as_one])
+    head: dict[str, Any] = {"at": "2026-11-21T19:05:00Z", "by": "x", "report": REPORT.report_id}
+    head |= {"text": digest(REPORT), "case": CASE.case_id}
+    split = Split(
+        id="split", fact=fact_at(read_as_one, "reactions/0")[0], places=whole.evidence[1:], term="rash", **head
+    )
+    parted = apply(held, REPORT, [split]).cases[0]
+    later = Change(id="later", fact=fact_at(parted, "reactions/1")[0], field="outcome", value="fatal", **head)
+    (case,) = apply(held, REPORT, [split, later]).cases
+    desk = Desk(make_dataset(tmp_path / "ds", [(case, REPORT, [])]), tmp_path / "c.jsonl")
+    append(desk.path, [split, later])
+    told = desk.correct(ask(undo=["split"]))["corrections"]
+    assert [(one["id"], one["undone"], one["lost"]) for one in told] == [("split", True, False), ("later", False, True)]
+    with pytest.raises(Refusal, match="has been undone"):
+        desk.correct(ask(Wish(do="change", pointer="reactions/1/outcome", value="recovered")))
+    assert not desk.correct(ask(undo=["later"]))["corrections"][1]["lost"]
+
+
+def test_the_reviewer_is_told_where_the_file_is_and_which_run_applies_it(desk: Desk) -> None:
+    told = desk.case(REPORT.report_id, CASE.case_id)
+    assert told["file"] == str(desk.path)
+    assert told["run"] == f"case2fhir run … --out {desk.root} --corrections {desk.path}"
+    beside = Desk(desk.root, DatasetPaths(desk.root).corrections)
+    assert beside.case(REPORT.report_id, CASE.case_id)["run"] == f"case2fhir run … --out {desk.root}"
 
 
 def test_an_editor_offers_what_the_record_permits() -> None:

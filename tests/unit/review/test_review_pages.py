@@ -81,6 +81,22 @@ def test_the_same_dataset_gives_the_same_bytes(dataset: Path, tmp_path: Path) ->
     assert files(tmp_path / "again") == files(dataset / "review")
 
 
+def test_every_page_says_which_dataset_it_shows(dataset: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "out"
+    shutil.copytree(dataset, copy)
+    DatasetPaths(copy).run_record.write_text('{"ended": "2026-11-21T23:29:09+01:00"}')
+    pages.write(copy)
+    paths = ReviewPaths(DatasetPaths(copy).review)
+    for path in paths.root.rglob("*.html"):
+        (shown,) = document(path.read_text(encoding="utf-8")).xpath("//footer//*[@id='shown']")
+        assert "".join(shown.itertext()) == f"dataset {pages.state(copy)[:12]}, run of 2026-11-21 22:29 UTC"
+    assert pages.current(copy, paths)
+    manifest = DatasetPaths(copy).manifest
+    manifest.write_bytes(manifest.read_bytes() + b"\n")
+    assert not pages.current(copy, paths)
+    assert not pages.current(copy, ReviewPaths(tmp_path / "none"))
+
+
 def test_pages_are_replaced_as_a_whole_and_nothing_is_left_beside_them(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "pages"
     pages.write(dataset, out)

@@ -237,6 +237,7 @@ def test_other_methods_are_not_known(client: Client) -> None:
 def test_pages_of_a_dataset_that_was_replaced_are_made_anew(client: Client) -> None:
     make_dataset(client.root / "ds", [harmless(1), harmless(2)])
     state = client.server.session.state()
+    assert client.ask("GET", "/api/dataset").json() == {"state": state}
     second = pages.case_key("report-2", "report-2-1")
     page = client.ask("GET", f"/cases/{second[1:3]}/{second}.html")
     assert page.status == 200

@@ -148,6 +148,8 @@ def _stated(document: Document, sentences: Sequence[Sentence], found: Mapping[tu
         index = bisect_right(starts, pair.drug_span[0]) - 1
         if index < 0 or sentences[index].end < pair.drug_span[1]:
             continue
+        if relieves(sentences[index], *sorted((pair.drug_span, pair.reaction_span))):
+            continue
         drugs = [x for x in sentences[index].of("drug") if _overlap(x.span, pair.drug_span)]
         disorders = [x for x in sentences[index].of("disorder") if _overlap(x.span, pair.reaction_span)]
         for drug in drugs:
@@ -155,6 +157,12 @@ def _stated(document: Document, sentences: Sequence[Sentence], found: Mapping[tu
                 link = Link("stated", drug, disorder, (min(drug.start, disorder.start), max(drug.end, disorder.end)))
                 found["drug", drug.key].links.append(link)
                 found["disorder", disorder.key].links.append(link)
+
+
+def relieves(sentence: Sentence, left: Span, right: Span) -> bool:
+    """Do the words between a drug and a disorder say that it got better, and none that a drug was stopped?"""
+    better = any(left[1] <= cue.start and cue.end <= right[0] for cue in sentence.cued("improve", "resolve"))
+    return better and not sentence.cued("stop", "reduce")
 
 
 def _overlap(left: Span, right: Span) -> bool:

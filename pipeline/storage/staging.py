@@ -8,7 +8,9 @@ be run again, and a run that was killed is taken up by the next.  Does not belon
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
+from heapq import merge
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +22,7 @@ from pipeline.corrections import Correction
 from pipeline.errors import RunFailed, UsageError
 from pipeline.paths import DatasetPaths, FhirVersion
 from pipeline.records import Case, Extraction, Refused, Report, decode_extraction, decode_refused, decode_report, encode
-from pipeline.storage.files import read_lines, write_lines
+from pipeline.storage.files import aside, read_lines, write_lines
 from pipeline.storage.manifest import fingerprint
 from pipeline.storage.reuse import Earlier
 from pipeline.storage.shards import Changes, Plan, ShardRecord, digest, full_digest, shard_count, shard_of
@@ -144,18 +146,27 @@ class Staging:
                 yield report, found[report.report_id]
 
     def cases(self, shard: int) -> Iterator[tuple[str, bytes, bytes]]:
-        """The id of each case of the shard, its report and itself, encoded; sorted by report id, then as staged."""
+        """Of each case of the shard the report's id, its report and itself, encoded; sorted by report id and number."""
         reports = {_id(line): line for line in read_lines(self._file(shard, "reports"))}
         for line in read_lines(self._file(shard, "extractions")):
             for case in _decode_cases(line).cases:
                 encoded = bytes(case)
-                named = _decode_named(encoded)
-                yield named.case_id, reports[named.report_id], encoded
+                report_id = _id(encoded)
+                yield report_id, reports[report_id], encoded
 
-    def write_resources(self, shard: int, version: FhirVersion, cases: Iterable[CaseResources | bytes]) -> None:
-        """Stage resources, encoded or not, in any order."""
-        lines = [case if isinstance(case, bytes) else encode(case) for case in cases]
-        write_lines(self._file(shard, version), sorted(lines, key=lambda line: _order(_decode_named(line))))
+    def write_resources(
+        self,
+        shard: int,
+        versions: Sequence[FhirVersion],
+        cases: Iterable[Mapping[FhirVersion, CaseResources | bytes]],
+    ) -> None:
+        """Stage resources by version, encoded or not, in the order of ``cases``; those of a shard need not be held."""
+        with ExitStack() as stack:
+            files = {version: stack.enter_context(aside(self._file(shard, version))) for version in versions}
+            for case in cases:
+                for version, file in files.items():
+                    built = case[version]
+                    file.write((built if isinstance(built, bytes) else encode(built)) + b"\n")
 
     def resources(self, shard: int, version: FhirVersion) -> Iterator[CaseResources]:
         """The shard's resources, sorted by report and case id; nothing for a version that was not built."""
@@ -216,10 +227,18 @@ class Staging:
         """Stage which reports' extractions were taken over."""
         write_lines(self._file(shard, "kept"), map(orjson.dumps, report_ids))
 
-    def kept_resources(self, shard: int, version: FhirVersion) -> Iterator[CaseResources]:
-        """What was built before of the cases whose extractions were taken over."""
-        reports = {orjson.loads(line) for line in read_lines(self._file(shard, "kept"))}
-        return self.earlier.resources(shard, version, reports)
+    def kept_reports(self, shard: int, versions: Sequence[FhirVersion]) -> set[str]:
+        """Reports whose extractions were taken over, if ``versions`` of their cases' resources can be, too."""
+        if not self.earlier.built(versions):
+            return set()
+        return {orjson.loads(line) for line in read_lines(self._file(shard, "kept"))}
+
+    def kept_resources(self, shard: int, versions: Sequence[FhirVersion]) -> Iterator[dict[FhirVersion, CaseResources]]:
+        """What was built before of each case of ``kept_reports``, in the order of ``cases``."""
+        reports = self.kept_reports(shard, versions)
+        built = [merge(*self.earlier.resources(shard, version, reports), key=_order) for version in versions]
+        for case in zip(*built, strict=True):
+            yield dict(zip(versions, case, strict=True))
 
     def _digests(self, shard: int) -> dict[str, str]:
         corrected = self._corrections(shard)
@@ -321,24 +340,16 @@ class _Cases(msgspec.Struct):
     cases: list[msgspec.Raw] = []
 
 
-class _Named(msgspec.Struct):
-    """Of a case, or of its resources, whose it is."""
-
-    case_id: str
-    report_id: str
-
-
 _decode_cases = msgspec.json.Decoder(_Cases).decode
-_decode_named = msgspec.json.Decoder(_Named).decode
 
 
-def _order(case: Case | CaseResources | _Named) -> tuple[str, int, str]:
+def _order(case: Case | CaseResources) -> tuple[str, int, str]:
     """Cases in the order of their reports and numbers (``x-2`` before ``x-10``), in tables and bundles alike."""
     return case.report_id, len(case.case_id), case.case_id
 
 
 class _Id(msgspec.Struct):
-    """The one field that the spreading pass looks at."""
+    """Of a report or a case, the one field that tells where it belongs."""
 
     report_id: str
 

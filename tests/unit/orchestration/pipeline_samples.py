@@ -46,10 +46,10 @@ def run(
         staging = Staging(paths)
         staging.spool(reports, options=record.options(fhir), fresh=fresh, corrections=corrections)
         stages.validate(staging, "reports", ("reports",), stages.report_frames)
-        stages.extract(staging, engine, tick)
-        stages.validate(staging, "cases", ("cases", "drugs"), stages.case_frames)
-        stages.build(staging, engine, versions, tick)
-        stages.validate(staging, "fhir_resources", ("resources",), stages.resource_frames)
+        cases = stages.extract(staging, engine, tick, {})
+        stages.validate(staging, "cases", ("cases", "drugs"), stages.case_frames, cases)
+        resources = stages.build(staging, engine, versions, tick, {})
+        stages.validate(staging, "fhir_resources", ("resources",), stages.resource_frames, resources)
         return stages.publish(staging, versions, tick, data_docs=False).record
 
 

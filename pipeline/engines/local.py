@@ -18,7 +18,7 @@ from pipeline.engines.worker import Hello, write
 
 AHEAD: Final = 8
 """Batches a worker that are read ahead of the results, at most: enough to do while a shard is checked and written."""
-IN_FLIGHT: Final = 2_000_000
+IN_FLIGHT: Final = 1_000_000
 """Bytes a worker of them, about, at most: results of theirs are in this machine's memory, too."""
 
 

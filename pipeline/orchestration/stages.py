@@ -24,7 +24,7 @@ from pipeline.records import Extraction, Refused
 from pipeline.storage import CaseResources, Dataset, Staging, current, tables
 from pipeline.storage.shards import Plan
 from pipeline.validation import quarantine, suites
-from pipeline.validation.frames import frames
+from pipeline.validation.frames import CASE_TABLES, frames, frames_of_reports
 from pipeline.validation.resources import check
 from pipeline.validation.suites import SuiteResult
 
@@ -117,6 +117,7 @@ def extract(staging: Staging, engine: Engine, tick: Tick, figures: dict[str, Any
     plan = staging.plan
     total = sum(plan.reports[shard] for shard in plan.made)
     done = count(1)
+    ids: dict[int, list[str]] = {}  # of the shards under way, and what was found before in those that are taken over
     kept: dict[int, dict[str, Extraction]] = {}
     figures |= {"extracted": 0, "taken_over": 0}
 
@@ -127,26 +128,31 @@ def extract(staging: Staging, engine: Engine, tick: Tick, figures: dict[str, Any
             return
         kept[shard] = staging.kept_extractions(shard)
         total -= len(kept[shard])
-        corrected = staging.corrections(shard)
-        for report in staging.reports(shard):
-            if report.report_id not in kept[shard]:
-                yield records.encode(report), corrections.encode(corrected.get(report.report_id, []))
+        ids[shard] = [report_id for report_id, _, _ in staging.to_extract(shard)]
+        for report_id, report, corrected in staging.to_extract(shard):
+            if report_id not in kept[shard]:
+                yield report, corrected
 
-    for shard, results in _by_shard(engine, batches.extract_task(), batches.CORRECTED, plan.made, rows):
-        extractions: list[Extraction] = []
+    def found(shard: int, results: Iterator[dict[str, Any]]) -> Iterator[Extraction]:
         refused: list[Refused] = []
-        for row in results:
-            if row["refused"] is None:
-                extractions.append(records.decode_extraction(row["extraction"]))
+        for report_id in ids[shard]:
+            if report_id in kept[shard]:
+                yield kept[shard][report_id]
+                continue
+            if (row := next(results))["refused"] is None:
+                yield records.decode_extraction(row["extraction"])
             else:
                 refused.append(records.decode_refused(row["refused"]))
             tick(next(done), total)
+        staging.write_refused("extraction", shard, refused)  # before the extractions get their place (``has``)
+        staging.write_kept(shard, kept[shard])
+
+    for shard, results in _by_shard(engine, batches.extract_task(), batches.CORRECTED, plan.made, rows):
         if shard in kept:
-            figures["extracted"] += len(extractions) + len(refused)
-            figures["taken_over"] += len(kept[shard])
-            staging.write_refused("extraction", shard, refused)
-            staging.write_kept(shard, kept[shard])
-            staging.write_extractions(shard, [*kept.pop(shard).values(), *extractions])
+            staging.write_extractions(shard, found(shard, results))
+            taken_over = len(kept.pop(shard))
+            figures["extracted"] += len(ids.pop(shard)) - taken_over
+            figures["taken_over"] += taken_over
         yield shard
 
 
@@ -169,10 +175,9 @@ def build(
             total -= plan.reports[shard]
             return
         kept = staging.kept_reports(shard, versions)
-        found = list(staging.cases(shard))
-        cases[shard] = [report_id not in kept for report_id, _, _ in found]
-        for (_, report, case), to_map in zip(found, cases[shard], strict=True):
-            if to_map:
+        cases[shard] = [report_id not in kept for report_id, _, _ in staging.cases(shard)]
+        for report_id, report, case in staging.cases(shard):
+            if report_id not in kept:
                 yield report, case
 
     def built(shard: int, results: Iterator[dict[str, Any]]) -> Iterator[Mapping[FhirVersion, CaseResources | bytes]]:
@@ -186,7 +191,7 @@ def build(
             else:
                 refused.append(records.decode_refused(row["refused"]))
             tick(before + plan.reports[shard] * number // len(cases[shard]), total)
-        staging.write_refused("fhir", shard, refused)  # before the resources are in place, which ``has`` looks for
+        staging.write_refused("fhir", shard, refused)  # before the resources get their place (``has``)
 
     for shard, results in _by_shard(engine, batches.resources_task(versions), batches.CASES, plan.made, rows):
         if shard in cases:
@@ -348,15 +353,14 @@ def dataset_frames(dataset: Dataset, shard: int) -> "dict[str, pd.DataFrame]":
 
 def report_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":
     """What the ``reports`` suite looks at."""
-    rows = tables.all_rows((report, Extraction(id=report.report_id)) for report in staging.reports(shard))
-    return frames({"reports": rows["reports"]}, {})
+    return frames_of_reports(
+        ("reports",), (tables.rows(report, Extraction(id=report.report_id)) for report in staging.reports(shard))
+    )
 
 
 def case_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":
     """What the suites of the extracted tables look at."""
-    found = frames(tables.all_rows(staging.pairs(shard)), {})
-    del found["reports"]
-    return found
+    return frames_of_reports(CASE_TABLES, (tables.rows(*pair) for pair in staging.pairs(shard)))
 
 
 def resource_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":

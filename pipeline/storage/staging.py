@@ -34,6 +34,8 @@ __all__ = ["CaseResources", "Staging"]
 _BUFFER: Final = 32 << 20
 """Bytes of reports held while they are spread over shards, whose files are too many to keep open."""
 
+_NO_CORRECTIONS: Final = corrections_.encode([])
+
 _decode_plan = msgspec.json.Decoder(Plan).decode
 _decode_resources = msgspec.json.Decoder(CaseResources).decode
 
@@ -126,33 +128,32 @@ class Staging:
         """The corrections on reports of a shard to be made, by report id; on some that are not in the input, too."""
         return {report_id: corrections_.decode_all(line) for report_id, line in self._corrections(shard).items()}
 
-    def write_extractions(self, shard: int, extractions: Iterable[Extraction]) -> None:
-        """Stage what was found (cases assessed), in any order."""
-        ordered = [
-            msgspec.structs.replace(extraction, cases=sorted(extraction.cases, key=_order))
-            for extraction in sorted(extractions, key=lambda extraction: extraction.id)
-        ]
-        write_lines(self._file(shard, "extractions"), map(encode, ordered))
+    def to_extract(self, shard: int) -> Iterator[tuple[str, bytes, bytes]]:
+        """Of each report of a shard to be made its id, itself and the corrections on it, encoded; sorted by id."""
+        corrected = self._corrections(shard)
+        for line in read_lines(self._file(shard, "reports")):
+            report_id = _id(line)
+            yield report_id, line, corrected.get(report_id, _NO_CORRECTIONS)
 
-    def extractions(self, shard: int) -> list[Extraction]:
-        """The shard's extractions, sorted by report id."""
-        return [decode_extraction(line) for line in read_lines(self._file(shard, "extractions"))]
+    def write_extractions(self, shard: int, extractions: Iterable[Extraction]) -> None:
+        """Stage what was found (cases assessed), in the order of the reports; those of a shard need not be held."""
+        ordered = (
+            msgspec.structs.replace(extraction, cases=sorted(extraction.cases, key=_order))
+            for extraction in extractions
+        )
+        write_lines(self._file(shard, "extractions"), map(encode, ordered))
 
     def pairs(self, shard: int) -> Iterator[tuple[Report, Extraction]]:
         """The shard's reports with what was found in them; a report that has no extraction is left out."""
-        found = {extraction.id: extraction for extraction in self.extractions(shard)}
-        for report in self.reports(shard):
-            if report.report_id in found:
-                yield report, found[report.report_id]
+        for report, line in self._joined(shard):
+            yield decode_report(report), decode_extraction(line)
 
     def cases(self, shard: int) -> Iterator[tuple[str, bytes, bytes]]:
         """Of each case of the shard the report's id, its report and itself, encoded; sorted by report id and number."""
-        reports = {_id(line): line for line in read_lines(self._file(shard, "reports"))}
-        for line in read_lines(self._file(shard, "extractions")):
-            for case in _decode_cases(line).cases:
-                encoded = bytes(case)
-                report_id = _id(encoded)
-                yield report_id, reports[report_id], encoded
+        for report, line in self._joined(shard):
+            extraction = _decode_cases(line)
+            for case in extraction.cases:
+                yield extraction.id, report, bytes(case)
 
     def write_resources(
         self,
@@ -239,6 +240,13 @@ class Staging:
         built = [merge(*self.earlier.resources(shard, version, reports), key=_order) for version in versions]
         for case in zip(*built, strict=True):
             yield dict(zip(versions, case, strict=True))
+
+    def _joined(self, shard: int) -> Iterator[tuple[bytes, bytes]]:
+        """Reports and extractions of a shard, encoded: both files are sorted by report id."""
+        reports = iter(read_lines(self._file(shard, "reports")))
+        for line in read_lines(self._file(shard, "extractions")):
+            report_id = _decode_cases(line).id
+            yield next(report for report in reports if _id(report) == report_id), line
 
     def _digests(self, shard: int) -> dict[str, str]:
         corrected = self._corrections(shard)
@@ -335,8 +343,9 @@ class Staging:
 
 
 class _Cases(msgspec.Struct):
-    """Of an extraction, the cases, undecoded."""
+    """Of an extraction, the report's id and the cases, undecoded."""
 
+    id: str
     cases: list[msgspec.Raw] = []
 
 
@@ -349,7 +358,7 @@ def _order(case: Case | CaseResources) -> tuple[str, int, str]:
 
 
 class _Id(msgspec.Struct):
-    """Of a report or a case, the one field that tells where it belongs."""
+    """The one field of a report that tells where it belongs."""
 
     report_id: str
 

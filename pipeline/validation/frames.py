@@ -63,6 +63,9 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 """Columns of each frame; suites use no others."""
+CASE_TABLES: Final = ("cases", "drugs", "exposures", "reactions", "assessments", "mentions")
+"""Frames of tables that hold what was found in reports."""
+_cells: Final = {name: itemgetter(*columns) for name, columns in COLUMNS.items()}
 
 
 def frames(
@@ -73,18 +76,24 @@ def frames(
     The same for a shard in ``Staging`` and for a published one: ``rows`` by table, of ``storage.tables.rows`` or read
     from its Parquet.  Evidence is compared with the texts in ``rows["reports"]``.
     """
-    shard = _Shard(rows)
-    result = {name: _frame(name, map(make, rows[name])) for name, make in shard.checks().items() if name in rows}
+    result = frames_of_reports([name for name in ("reports", *CASE_TABLES) if name in rows], [rows])
     if resources:
         result |= _of_resources(resources)
     return result
 
 
-def _frame(name: str, rows: Iterable[Row]) -> pd.DataFrame:
-    columns = _Columns(name)
-    for cells in map(itemgetter(*COLUMNS[name]), rows):
-        columns.add(cells)
-    return columns.frame()
+def frames_of_reports(names: Sequence[str], reports: Iterable[Mapping[str, Sequence[Row]]]) -> dict[str, pd.DataFrame]:
+    """``frames`` of the tables ``names``, from ``storage.tables.rows`` of one report (or more) after the other.
+
+    Rows refer to rows of their own report only, so that none but those of one report are held.
+    """
+    made = {name: _Columns(name) for name in names}
+    for rows in reports:
+        checks = _Tables(rows).checks()
+        for name, columns in made.items():
+            for row in rows[name]:
+                columns.add(_cells[name](checks[name](row)))
+    return {name: columns.frame() for name, columns in made.items()}
 
 
 class _Columns:
@@ -111,8 +120,8 @@ class _Columns:
         self._rows.clear()
 
 
-class _Shard:
-    """The keys and texts of a shard's tables, that rows refer to, and the checks of a row."""
+class _Tables:
+    """The keys and texts of some reports' tables, that rows refer to, and the checks of a row."""
 
     def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
         self.texts = {row["report_id"]: row["text"] for row in rows.get("reports", ())}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -41,13 +42,15 @@ def staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Staging
 
 def test_all_shards_are_one_stream_and_each_is_staged_as_soon_as_its_results_are_there(staging: Staging) -> None:
     engine, done = Counting(), 0
-    for shard in stages.extract(staging, engine, tick, figures := {}):
+    figures: dict[str, Any] = {}
+    for shard in stages.extract(staging, engine, tick, figures):
         done += staging.plan.reports[shard]
         assert [staging.has(other, "extractions") for other in range(SHARDS)] == [n <= shard for n in range(SHARDS)]
         assert len(extracted) - done <= 2 * batches.ROWS
     assert (engine.runs, figures) == (1, {"extracted": 10 * SHARDS, "taken_over": 0})
 
-    for shard in stages.build(staging, engine, FHIR_VERSIONS, tick, figures := {}):
+    figures = {}
+    for shard in stages.build(staging, engine, FHIR_VERSIONS, tick, figures):
         assert [staging.has(other, "R4", "R5") for other in range(SHARDS)] == [n <= shard for n in range(SHARDS)]
     assert (engine.runs, figures) == (2, {"mapped": 10 * SHARDS, "taken_over": 0})
 
@@ -57,8 +60,9 @@ def test_a_shard_that_a_killed_run_has_staged_is_not_made_again(staging: Staging
     before = stages.extract(staging, engine, tick, {})
     staged = [next(before), next(before)]
     extracted.clear()
+    figures: dict[str, Any] = {}
 
-    assert list(stages.extract(staging, engine, tick, figures := {})) == list(range(SHARDS))
+    assert list(stages.extract(staging, engine, tick, figures)) == list(range(SHARDS))
     left = 10 * SHARDS - sum(staging.plan.reports[shard] for shard in staged)
     assert len(extracted) == figures["extracted"] == left
 

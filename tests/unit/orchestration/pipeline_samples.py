@@ -68,7 +68,7 @@ def stand_ins(reports_per_shard: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "REPORTS_PER_SHARD", reports_per_shard)
         patch.setattr(batches, "extract", _extract)
-        patch.setattr(batches, "assess", lambda case, report, mentions: case)
+        patch.setattr(batches, "assess_all", lambda cases, report, mentions: cases)
         patch.setattr(batches, "_build", _build)
         patch.setattr(suites, "run_each", lambda suite, frames: [_check(suite, frame) for frame in frames])
         patch.setattr("pipeline.fhir.profiles", lambda version: [PROFILE])

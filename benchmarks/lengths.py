@@ -125,7 +125,7 @@ def main() -> None:
         extract_report(Report(report_id="1", text=_SENTENCE))
         print(json.dumps(measure(chosen.one[0], int(chosen.one[1]))))
         return
-    sizes = []
+    sizes: list[int] = []
     size = chosen.largest
     while size >= chosen.smallest:
         sizes.insert(0, size)

@@ -47,7 +47,8 @@ def _told(reading: Reading, places: set[int], *, only: bool) -> Iterator[tuple[i
     told = reading.once(_criteria)
     near = {place + after for place in places for after in range(_AFTER + 1)} & told.keys()
     if only and places:
-        near |= {index for index in told if index >= min(places)}
+        first = min(places)
+        near |= {index for index in told if index >= first}
     for index in sorted(near):
         for cue in told[index]:
             yield index, cue

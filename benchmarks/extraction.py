@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline import sources
-from pipeline.assessment import assess
+from pipeline.assessment import assess_all
 from pipeline.batches import extract_report
 from pipeline.extraction import cases, document, segment
 from pipeline.records import Extraction, Report, encode
@@ -34,12 +34,12 @@ SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 _NUMBER = re.compile(r"\d+")
 _FIRST = """
 import time
-from pipeline.assessment import assess
+from pipeline.assessment import assess_all
 from pipeline.extraction import extract
 from pipeline.records import Report, encode
 report = Report(report_id="1", text="A 5-year-old girl developed a rash after 10 mg of imatinib.")
 extraction = extract(report)
-extraction.cases = [assess(case, report, extraction.mentions) for case in extraction.cases]
+extraction.cases = assess_all(extraction.cases, report, extraction.mentions)
 encode(extraction)
 print(time.process_time())
 """
@@ -89,7 +89,7 @@ def extract(report: Report, clock: Clock) -> bytes:
     """``pipeline.batches.extract_report`` and encoding, stage by stage."""
     read = clock("read", lambda: document.read(report))
     found = clock("assemble", lambda: cases.assemble(read))
-    found = clock("assess", lambda: [assess(case, report, read.mentions) for case in found])
+    found = clock("assess", lambda: assess_all(found, report, read.mentions))
     extraction = Extraction(id=report.report_id, mentions=read.mentions, pairs=read.pairs, cases=found)
     return clock("encode", lambda: encode(extraction))
 

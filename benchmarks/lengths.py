@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 
 from benchmarks.extraction import varied_seeds
@@ -48,9 +48,27 @@ def _named(template: str) -> Callable[[int], str]:
     return made
 
 
+def series(size: int) -> str:
+    """Stories of patients of other ages, drugs and reactions, one after the other; of some 130 patients at most."""
+    parts, length = [], 0
+    for number, drug, reaction in zip(count(), cycle(_DRUGS), cycle((*_REACTIONS, "fever"))):
+        sex, who = ("woman", "she") if number % 2 else ("man", "he")
+        parts.append(
+            f"A {20 + number % 67}-year-old {sex} took {drug} {5 + number % 9} mg daily for hypertension. After "
+            f"{2 + number % 11} days {who} developed {reaction} and was admitted to hospital. {drug.capitalize()} was "
+            f"stopped, and the {reaction} resolved within {1 + number % 5} weeks. Laboratory tests showed platelets of "
+            f"{100 + number % 99}. The causality was probable. "
+        )
+        length += len(parts[-1])
+        if length >= size:
+            break
+    return "".join(parts)[:size]
+
+
 SHAPES: dict[str, Callable[[int], str]] = {
     "sentences of the seeds": lambda size: varied_seeds(1, size)[0],
     "stories": _named(_STORY),
+    "a series of patients": series,
     "one sentence": _again(_SENTENCE),
     "one sentence: drugs": _named("{}, "),
     "one sentence: drugs and reactions": _named("{} and {} "),
@@ -107,7 +125,7 @@ def main() -> None:
         extract_report(Report(report_id="1", text=_SENTENCE))
         print(json.dumps(measure(chosen.one[0], int(chosen.one[1]))))
         return
-    sizes = []
+    sizes: list[int] = []
     size = chosen.largest
     while size >= chosen.smallest:
         sizes.insert(0, size)

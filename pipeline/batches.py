@@ -13,7 +13,7 @@ from typing import Literal
 import pyarrow as pa
 
 from pipeline import corrections, records
-from pipeline.assessment import assess
+from pipeline.assessment import assess_all
 from pipeline.corrections import Correction
 from pipeline.engines import Death, Task
 from pipeline.extraction import extract
@@ -25,8 +25,8 @@ Stage = Literal["extraction", "fhir"]
 
 ROWS = 32
 """Reports in a batch, at most."""
-BYTES = 1_000_000
-"""Bytes of a batch, about, at most: a batch of long reports has few of them."""
+BYTES = 250_000
+"""Bytes of a batch, about, at most: a batch of long reports has few of them, and takes a second or two."""
 
 LET_THROUGH = (ImportError, OSError, MemoryError)
 """Missing libraries and data files are no fault of a report (extraction and mapping do no other input or output): they
@@ -69,7 +69,7 @@ def resources_task(versions: Sequence[FhirVersion]) -> Task:
 def extract_report(report: Report, corrected: Sequence[Correction] = ()) -> Extraction:
     """Extraction of one report, as people ``corrected`` it, and assessment of what that gives."""
     extraction = corrections.apply(extract(report), report, corrected)
-    extraction.cases = [assess(case, report, extraction.mentions) for case in extraction.cases]
+    extraction.cases = assess_all(extraction.cases, report, extraction.mentions)
     return extraction
 
 

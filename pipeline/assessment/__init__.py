@@ -14,7 +14,13 @@ from pipeline.assessment.reading import Reading, drug_names
 from pipeline.assessment.statements import AuthorStatement, author_statements
 from pipeline.records import Assessment, Case, Drug, Mention, Reaction, Report
 
-__all__ = ["AuthorStatement", "assess", "author_statements"]
+__all__ = ["AuthorStatement", "assess", "assess_all", "author_statements"]
+
+
+def assess_all(cases: Sequence[Case], report: Report, mentions: Sequence[Mention] = ()) -> list[Case]:
+    """``assess`` each of the cases of a report, which is read once."""
+    reading = Reading(report, mentions)
+    return [_assess(case, reading) for case in cases]
 
 
 def assess(case: Case, report: Report, mentions: Sequence[Mention] = ()) -> Case:
@@ -24,9 +30,12 @@ def assess(case: Case, report: Report, mentions: Sequence[Mention] = ()) -> Case
     nothing.  ``mentions`` are those of the report; statements on the literature are read from their assertions and from
     the text.
     """
+    return _assess(case, Reading(report, mentions))
+
+
+def _assess(case: Case, reading: Reading) -> Case:
     if not case.reactions and not case.assessments:
         return case
-    reading = Reading(report, mentions)
     verified = {one.fact for one in case.corrections if one.status == "applied"}
     judged = msgspec.structs.replace(
         case,
@@ -37,7 +46,7 @@ def assess(case: Case, report: Report, mentions: Sequence[Mention] = ()) -> Case
     )
     drugs = {drug.id: drug for drug in judged.drugs}
     reactions = {reaction.id: reaction for reaction in judged.reactions}
-    stated = _attach(judged, statements.in_reading(reading), drugs, reading)
+    stated = _attach(judged, drugs, reading)
     judged.assessments = [
         _judge(
             judged,
@@ -65,30 +74,28 @@ def _serious(case: Case, reaction: Reaction, reading: Reading) -> Reaction:
     return msgspec.structs.replace(reaction, seriousness=list(found), facts=facts)
 
 
-def _attach(
-    case: Case, found: Sequence[AuthorStatement], drugs: dict[str, Drug], reading: Reading
-) -> dict[str, AuthorStatement]:
+def _attach(case: Case, drugs: dict[str, Drug], reading: Reading) -> dict[str, AuthorStatement]:
     """For each assessed drug its statement: on a scale before plain words, later (the conclusion) before earlier.
 
     A statement belongs to the drug of the case nearest to it in its sentence; without any, to every assessed drug.
     """
     assessed = list(dict.fromkeys(one.drug for one in case.assessments if one.drug in drugs))
-    places = {drug: reading.naming(drug_names(drugs[drug])) for drug in drugs}
+    places = {drug: reading.naming(drug_names(drugs[drug])) for drug in drugs} if assessed else {}
     chosen: dict[str, AuthorStatement] = {}
-    for statement in sorted(found, key=lambda s: (s.method is not None, s.score is not None, s.start)):
-        index = reading.sentence_at(statement.start)
-        if index is None:
-            continue
+    for index, statement in reversed(reading.once(statements.ranked)):
+        if len(chosen) == len(assessed):
+            break
         distances = [
             (min(abs(start - statement.end), abs(statement.start - end)), drug)
             for drug, spans in places.items()
-            for start, end in spans[index]
+            for start, end in spans.get(index, ())
         ]
         owners = [min(distances)[1]] if distances else assessed
         if statement.method is not None and not set(owners) & set(assessed):
             owners = assessed
         for drug in owners:
-            chosen[drug] = statement
+            if drug in assessed:
+                chosen.setdefault(drug, statement)
     return chosen
 
 

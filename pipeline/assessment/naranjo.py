@@ -5,7 +5,7 @@ and categories (``mappings/assessment/naranjo*.tsv``) and the phrases (``cues.ts
 Pharmacol Ther 1981;30:239-245.  A question that neither record nor text answers is ``unknown`` and earns no points.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import cast
 
@@ -69,10 +69,10 @@ def answer(case: Case, assessment: Assessment, drug: Drug, reaction: Reaction, r
         "3": pair.improved_without(),
         "4": pair.reappeared(),
         "5": pair.other_causes(),
-        "6": pair.stated("6", _OWN),
+        "6": reading.once(_stated)["6"],
         "7": pair.toxic_concentration(),
         "8": pair.dose_dependent(),
-        "9": pair.stated("9", _OWN),
+        "9": reading.once(_stated)["9"],
         "10": pair.objective(),
     }
 
@@ -84,63 +84,49 @@ class _Pair:
         self.drug_at = reading.naming(drug_names(drug))
         self.reaction_at = reading.naming(reaction_names(reaction))
 
-    def stated(self, item: str, zones: tuple[Zone, ...], *, near: Sequence[Sequence[Sequence[Span]]] = ()) -> Answer:
-        """The answer of the first cue in sentences of the given zones; with ``near``, only where a name stands too."""
-        for index, cue in self.reading.questions.get(item, ()):
-            if self.reading.zones[index] not in zones or (near and not any(names[index] for names in near)):
-                continue
-            told = cue.kind.partition(".")[2]
-            if told in ("yes", "no") and self._holds(index, cue):
-                return ("yes" if told == "yes" else "no"), [(cue.start, cue.end)]
-        return UNKNOWN
-
-    def _holds(self, index: int, cue: Cue) -> bool:
-        """Is the cue neither denied nor a supposition?"""
-        for other in self.cues[index]:
-            if other.kind == "hypothesis" or (
-                other.kind == "negation"
-                and other.end <= cue.start <= other.end + _NEGATION_REACH
-                and other.start < cue.start
-                and not set(",;:(") & set(self.reading.low[other.end : cue.start])
-            ):
-                return False
-        return True
+    def _asked(self, item: str, where: Mapping[int, object]) -> Iterator[tuple[int, Cue]]:
+        """Cues that answer a question, in order, of the sentences in ``where``, whose order is theirs."""
+        cues = self.reading.questions.get(item, {})
+        return ((index, cue) for index in where if index in cues for cue in cues[index])
 
     def reported_before(self) -> Answer:
         """1: a statement on the literature that names drug and reaction, or literature mentions of both."""
         unreported: Answer = UNKNOWN
-        for index, cue in self.reading.questions.get("1", ()):
+        for index, cue in self._asked("1", self.drug_at):
             zone = self.reading.zones[index]
-            if zone == "apart" or not self.drug_at[index]:
+            if zone == "apart":
                 continue
             if cue.kind == "1.no":
                 unreported = ("no", [(cue.start, cue.end)])
-            elif (self.reaction_at[index] or zone in ("literature", "general")) and not any(
+            elif (index in self.reaction_at or zone in ("literature", "general")) and not any(
                 c.kind == "1.no" and c.start <= cue.start <= c.end for c in self.cues[index]
             ):
                 return "yes", [(cue.start, cue.end), self.drug_at[index][0]]
-        literature = {self.reading.sentence_at(m.start) for m in self.reading.mentions if m.assertion == "literature"}
-        for index in sorted(i for i in literature if i is not None):
-            if self.reading.zones[index] != "apart" and self.drug_at[index] and self.reaction_at[index]:
+        for index in self._naming_both():
+            if index in self.reading.literature and self.reading.zones[index] != "apart":
                 return "yes", [self.drug_at[index][0], self.reaction_at[index][0]]
         return unreported
 
     def after_the_drug(self) -> Answer:
         """2: a time to onset, a course told of the drug, or words of sequence between drug and reaction."""
-        for index, cue in self.reading.questions.get("2", ()):
-            if cue.kind == "2.no" and self.reading.zones[index] in _OWN and self.reaction_at[index]:
+        for index, cue in self._asked("2", self.reaction_at):
+            if cue.kind == "2.no" and self.reading.zones[index] in _OWN:
                 return "no", [(cue.start, cue.end)]
         if self.reaction.time_to_onset:
             return "yes", self.reaction.facts.get("time_to_onset", [])
         for fact in ("rechallenge", "dechallenge"):
             if getattr(self.assessment, fact) in ("positive", "negative"):
                 return "yes", self.assessment.facts.get(fact, [])
-        for index in self.reading.told(*_AUTHORS):
-            if self.drug_at[index] and self.reaction_at[index]:
+        for index in self._naming_both():
+            if self.reading.zones[index] in _AUTHORS:
                 after = next((c for c in self.cues[index] if c.kind == "2.yes"), None)
                 if after:
                     return "yes", [(after.start, after.end), self.drug_at[index][0], self.reaction_at[index][0]]
         return UNKNOWN
+
+    def _naming_both(self) -> Iterator[int]:
+        """Sentences that name drug and reaction, in order."""
+        return (index for index in self.drug_at if index in self.reaction_at)
 
     def improved_without(self) -> Answer:
         """3: the dechallenge; else recovery under a specific antagonist."""
@@ -149,9 +135,9 @@ class _Pair:
             return yes, self.assessment.facts.get("dechallenge", [])
         if self.reaction.outcome in ("recovered", "recovering"):
             names = {n.lower() for d in self.case.drugs if d.id in self.reaction.treatments for n in drug_names(d)}
-            for index, cue in self.reading.questions.get("antagonist", ()):
-                if self.reading.zones[index] in _OWN and self.reading.low[cue.start : cue.end] in names:
-                    return "yes", [(cue.start, cue.end)]
+            antagonists = self.reading.once(_antagonists)
+            if given := names & antagonists.keys():
+                return "yes", [min(antagonists[name] for name in given)]
         return UNKNOWN
 
     def reappeared(self) -> Answer:
@@ -163,7 +149,7 @@ class _Pair:
 
     def other_causes(self) -> Answer:
         """5: what the authors say; else another suspect of the same reaction; else negative investigations."""
-        told = self.stated("5", _AUTHORS)
+        told = self.reading.once(_stated)["5"]
         if told[0] != "unknown":
             return told
         others = [a for a in self.case.assessments if a.reaction == self.reaction.id and a.drug != self.drug.id]
@@ -176,7 +162,7 @@ class _Pair:
 
     def toxic_concentration(self) -> Answer:
         """7: a level of this drug, in a sentence that names it."""
-        return self.stated("7", _OWN, near=(self.drug_at,))
+        return _first(self.reading, self._asked("7", self.drug_at), _OWN)
 
     def dose_dependent(self) -> Answer:
         """8: recurrence at a higher dose but not at a lower one, improvement on reduction, or words that say so."""
@@ -187,19 +173,73 @@ class _Pair:
                     return "yes", [*low.evidence, *high.evidence]
         if self.drug.action_taken == "reduced" and self.assessment.dechallenge == "positive":
             return "yes", self.drug.facts.get("action_taken", [])
-        return self.stated("8", _OWN)
+        return self.reading.once(_stated)["8"]
 
     def objective(self) -> Answer:
         """10: an investigation with a finding, told of this patient."""
-        told = self.stated("10", _OWN)
+        told = self.reading.once(_stated)["10"]
         if told[0] != "unknown":
             return told
+        findings = self.reading.once(_findings)
         several = len(self.case.reactions) > 1
-        for index in self.reading.told("case"):
-            if several and not self.reaction_at[index]:
-                continue
-            found = next((c for c in self.cues[index] if c.kind == "result"), None)
-            for cue in self.cues[index]:
-                if cue.kind == "10.test" and found and self._holds(index, found) and self._holds(index, cue):
-                    return "yes", [(cue.start, cue.end), (found.start, found.end)]
-        return UNKNOWN
+        places = (index for index in self.reaction_at if index in findings) if several else iter(findings)
+        index = next(places, None)
+        return UNKNOWN if index is None else ("yes", findings[index])
+
+
+def _stated(reading: Reading) -> dict[str, Answer]:
+    """The answers to questions that no drug need be named for."""
+    zones = {"5": _AUTHORS, "6": _OWN, "8": _OWN, "9": _OWN, "10": _OWN}
+    told = {item: reading.questions.get(item, {}) for item in zones}
+    return {
+        item: _first(reading, ((index, cue) for index in told[item] for cue in told[item][index]), zones[item])
+        for item in zones
+    }
+
+
+def _first(reading: Reading, cues: Iterable[tuple[int, Cue]], zones: tuple[Zone, ...]) -> Answer:
+    """The answer of the first cue in sentences of the given zones."""
+    for index, cue in cues:
+        told = cue.kind.partition(".")[2]
+        if reading.zones[index] in zones and told in ("yes", "no") and _holds(reading, index, cue):
+            return ("yes" if told == "yes" else "no"), [(cue.start, cue.end)]
+    return UNKNOWN
+
+
+def _holds(reading: Reading, index: int, cue: Cue) -> bool:
+    """Is the cue neither denied nor a supposition?"""
+    for other in reading.cues("cues")[index]:
+        if other.kind == "hypothesis" or (
+            other.kind == "negation"
+            and other.end <= cue.start <= other.end + _NEGATION_REACH
+            and other.start < cue.start
+            and not set(",;:(") & set(reading.low[other.end : cue.start])
+        ):
+            return False
+    return True
+
+
+def _antagonists(reading: Reading) -> dict[str, Span]:
+    """Antagonists that the text names in the patient's own story, each where it does so first."""
+    found: dict[str, Span] = {}
+    for index, cues in reading.questions.get("antagonist", {}).items():
+        if reading.zones[index] in _OWN:
+            for cue in cues:
+                found.setdefault(reading.low[cue.start : cue.end], (cue.start, cue.end))
+    return found
+
+
+def _findings(reading: Reading) -> dict[int, Evidence]:
+    """Investigations with a finding in the patient's own story, by sentence: the first of each."""
+    found: dict[int, Evidence] = {}
+    for index, cues in reading.questions.get("10", {}).items():
+        if reading.zones[index] != "case":
+            continue
+        result = next((c for c in reading.cues("cues")[index] if c.kind == "result"), None)
+        if result is None or not _holds(reading, index, result):
+            continue
+        for cue in cues:
+            if cue.kind == "10.test" and _holds(reading, index, cue):
+                found[index] = [(cue.start, cue.end), (result.start, result.end)]
+                break
+    return found

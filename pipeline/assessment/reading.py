@@ -5,8 +5,9 @@ Belongs here: finding cue phrases and names by sentence.  Does not belong here: 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, cached_property
+from typing import Any, TypeVar
 
 from pipeline import data
 from pipeline.data import MAPPINGS
@@ -15,6 +16,8 @@ from pipeline.extraction.cues import Cue
 from pipeline.extraction.outline import outline
 from pipeline.extraction.zones import Zone
 from pipeline.records import Drug, Mention, Reaction, Report, Span
+
+T = TypeVar("T")
 
 FOLDER = MAPPINGS / "assessment"
 _PLURAL = re.compile(r"^e?s(?![^\W_])")
@@ -38,7 +41,15 @@ class Reading:
         self.zones: list[Zone] = self._outline.zones
         """Part of the discourse of each sentence."""
         self._cues: dict[str, list[list[Cue]]] = {}
-        self._named: dict[frozenset[str], list[list[Span]]] = {}
+        self._named: dict[frozenset[str], dict[int, list[Span]]] = {}
+        self._once: dict[Callable[[Reading], Any], Any] = {}
+
+    def once(self, work_out: "Callable[[Reading], T]") -> T:
+        """What is the same for all cases of the report: worked out when it is asked for first; not to be changed."""
+        if work_out not in self._once:
+            self._once[work_out] = work_out(self)
+        found: T = self._once[work_out]
+        return found
 
     def cues(self, name: str) -> list[list[Cue]]:
         """Cues of ``mappings/assessment/<name>.tsv``, by sentence."""
@@ -47,27 +58,33 @@ class Reading:
         return self._cues[name]
 
     @cached_property
-    def questions(self) -> dict[str, list[tuple[int, Cue]]]:
-        """Cues that answer a question of the Naranjo scale, with their sentences, by question."""
-        found: dict[str, list[tuple[int, Cue]]] = {}
+    def questions(self) -> dict[str, dict[int, list[Cue]]]:
+        """Cues that answer a question of the Naranjo scale, by question and sentence, in order."""
+        found: dict[str, dict[int, list[Cue]]] = {}
         for index, inside in enumerate(self.cues("cues")):
             for cue in inside:
-                found.setdefault(cue.kind.partition(".")[0], []).append((index, cue))
+                found.setdefault(cue.kind.partition(".")[0], {}).setdefault(index, []).append(cue)
         return found
+
+    @cached_property
+    def literature(self) -> set[int]:
+        """Sentences with mentions from the literature."""
+        found = {self.sentence_at(mention.start) for mention in self.mentions if mention.assertion == "literature"}
+        return {index for index in found if index is not None}
 
     def sentence_at(self, offset: int) -> int | None:
         """Index of the sentence that holds an offset."""
         return self._outline.sentence_at(offset)
 
-    def naming(self, names: Iterable[str]) -> list[list[Span]]:
-        """Places of any of the names, as whole words or plurals, by sentence; the list is shared, not to be changed."""
+    def naming(self, names: Iterable[str]) -> dict[int, list[Span]]:
+        """Places of any of the names, as whole words or plurals, by sentence, in order; shared, not to be changed."""
         words = frozenset(cues.fold(name).strip() for name in names) - {""}
         if words not in self._named:
-            grouped: list[list[Span]] = [[] for _ in self.sentences]
+            grouped: dict[int, list[Span]] = {}
             for start, end in sorted(place for word in words for place in self._places(word)):
                 index = self.sentence_at(start)
                 if index is not None:
-                    grouped[index].append((start, end))
+                    grouped.setdefault(index, []).append((start, end))
             self._named[words] = grouped
         return self._named[words]
 
@@ -78,10 +95,6 @@ class Reading:
             if not self.low[start - 1 : start].isalnum() and not _PLURAL.sub("", self.low[end : end + 3])[:1].isalnum():
                 yield start, end
             start = self.low.find(word, end)
-
-    def told(self, *zone: Zone) -> Iterator[int]:
-        """Indices of the sentences in the given parts of the discourse."""
-        return (index for index, found in enumerate(self.zones) if found in zone)
 
 
 def drug_names(drug: Drug) -> list[str]:

@@ -5,16 +5,17 @@ Belongs here: which criterion is met and where the text says so.  Does not belon
 counts when told with or soon after the reaction; an admission counts when the reaction is its reason.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 from pipeline.assessment.reading import Reading, reaction_names
 from pipeline.extraction import cues as phrases
 from pipeline.extraction.cues import Cue, fold
-from pipeline.records import Case, Evidence, Reaction, Seriousness
+from pipeline.records import Case, Evidence, Reaction, Seriousness, Span
 
 _AFTER = 2
 """Sentences after one that tells the reaction in which its consequences are told."""
+_TOLD_IN = ("case", "summary")
 _DENIALS = (" no ", " not ", " never ", " without ", " potentially ", " risk of ", " can be ", " may be ", " denied ")
 _ORDER: tuple[Seriousness, ...] = get_args(Seriousness)
 
@@ -26,7 +27,7 @@ def seriousness(case: Case, reaction: Reaction, reading: Reading) -> dict[Seriou
         found["death"] = list(reaction.facts.get("outcome", []))
     named = reading.naming(reaction_names(reaction))
     places = {i for i in (reading.sentence_at(start) for start, _ in reaction.evidence) if i is not None}
-    places |= {i for i, spans in enumerate(named) if spans and reading.zones[i] in ("case", "summary")}
+    places |= {index for index in named if reading.zones[index] in _TOLD_IN}
     for index, cue in _told(reading, places, only=len(case.reactions) == 1):
         criterion: Seriousness = cue.kind  # type: ignore[assignment]
         if criterion == "death":
@@ -43,15 +44,25 @@ def seriousness(case: Case, reaction: Reaction, reading: Reading) -> dict[Seriou
 
 def _told(reading: Reading, places: set[int], *, only: bool) -> Iterator[tuple[int, Cue]]:
     """Cues of criteria in sentences on the reaction or soon after; where it is the only one, in all later sentences."""
-    first = min(places, default=None)
+    told = reading.once(_criteria)
+    near = {place + after for place in places for after in range(_AFTER + 1)} & told.keys()
+    if only and places:
+        first = min(places)
+        near |= {index for index in told if index >= first}
+    for index in sorted(near):
+        for cue in told[index]:
+            yield index, cue
+
+
+def _criteria(reading: Reading) -> dict[int, list[Cue]]:
+    """Cues of criteria that are not denied, by sentence."""
+    found: dict[int, list[Cue]] = {}
     for index, cues in enumerate(reading.cues("seriousness")):
-        if first is None or reading.zones[index] not in ("case", "summary"):
-            continue
-        near = any(index - back in places for back in range(_AFTER + 1)) or (only and index >= first)
-        if near:
+        if reading.zones[index] in _TOLD_IN:
             for cue in cues:
                 if "." not in cue.kind and cue.kind != "cause" and not _denied(reading.low, cue):
-                    yield index, cue
+                    found.setdefault(index, []).append(cue)
+    return found
 
 
 def _denied(low: str, cue: Cue) -> bool:
@@ -59,11 +70,9 @@ def _denied(low: str, cue: Cue) -> bool:
     return any(word in before for word in _DENIALS)
 
 
-def _is_reason(
-    reading: Reading, index: int, cue: Cue, named: Sequence[Sequence[tuple[int, int]]], places: set[int]
-) -> bool:
+def _is_reason(reading: Reading, index: int, cue: Cue, named: Mapping[int, Sequence[Span]], places: set[int]) -> bool:
     """Does the admission name the reaction as its reason, or follow it in the same or the previous sentence?"""
-    spans = named[index]
+    spans = named.get(index, ())
     causes = [c for c in reading.cues("seriousness")[index] if c.kind == "cause" and cue.end <= c.start <= cue.end + 40]
     if causes:
         return any(start >= causes[0].end for start, _ in spans)

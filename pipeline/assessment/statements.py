@@ -53,6 +53,15 @@ def in_reading(reading: Reading) -> list[AuthorStatement]:
     return found
 
 
+def ranked(reading: Reading) -> list[tuple[int, AuthorStatement]]:
+    """Statements with their sentences, what counts most last: a named scale, then a score, then the later one."""
+    found = [(reading.sentence_at(statement.start), statement) for statement in in_reading(reading)]
+    return sorted(
+        ((index, statement) for index, statement in found if index is not None),
+        key=lambda one: (one[1].method is not None, one[1].score is not None, one[1].start),
+    )
+
+
 def _named_before(every: Sequence[Sequence[Cue]], index: int) -> str | None:
     """The scale that the sentence before names, for "The Naranjo scale was used. The score was 7"."""
     before = every[index - 1] if index else ()

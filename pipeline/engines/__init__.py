@@ -80,15 +80,19 @@ class Promise(Protocol[R_co]):
 
 
 def in_order(
-    batches: "Iterable[pa.RecordBatch]", submit: "Callable[[pa.RecordBatch], Promise[R_co]]", ahead: Callable[[], int]
+    batches: "Iterable[pa.RecordBatch]",
+    submit: "Callable[[pa.RecordBatch], Promise[R_co]]",
+    ahead: Callable[[], int],
+    in_flight: int | None = None,
 ) -> "Iterator[tuple[pa.RecordBatch, R_co]]":
-    """Each batch with its result; ``ahead()`` batches and ``IN_FLIGHT`` bytes are submitted and unfinished at most."""
+    """Each batch with its result; ``ahead()`` batches and ``in_flight`` bytes are submitted and unfinished at most."""
+    in_flight = in_flight or IN_FLIGHT
     waiting: deque[tuple[pa.RecordBatch, Promise[R_co]]] = deque()
     size = 0
     for batch in batches:
         waiting.append((batch, submit(batch)))
         size += batch.nbytes
-        while waiting and (len(waiting) >= ahead() or size >= IN_FLIGHT):
+        while waiting and (len(waiting) >= ahead() or size >= in_flight):
             first, promise = waiting.popleft()
             yield first, promise.result()
             size -= first.nbytes

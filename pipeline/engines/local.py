@@ -16,8 +16,10 @@ from pipeline.engines import Limits, Task, in_order
 from pipeline.engines.children import Children, Outcome, results
 from pipeline.engines.worker import Hello, write
 
-AHEAD: Final = 3
-"""Batches a worker that are read ahead of the results, at most."""
+AHEAD: Final = 8
+"""Batches a worker that are read ahead of the results, at most: enough to do while a shard is checked and written."""
+IN_FLIGHT: Final = 1_000_000
+"""Bytes a worker of them, about, at most: results of theirs are in this machine's memory, too."""
 
 
 def cores() -> int:
@@ -53,7 +55,7 @@ class LocalEngine:
         def submit(batch: pa.RecordBatch) -> Future[Outcome]:
             return self._threads.submit(self._children.run, function, write(batch), batch.num_rows)
 
-        for batch, outcome in in_order(batches, submit, lambda: AHEAD * self._workers):
+        for batch, outcome in in_order(batches, submit, lambda: AHEAD * self._workers, IN_FLIGHT * self._workers):
             yield from results(task, batch, outcome)
 
 

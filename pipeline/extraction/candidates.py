@@ -84,7 +84,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
                 found[key] = Candidate(one.semantic, one.key, one.entry)
             found[key].mentions.append(one)
     for sentence in sentences:
-        for link in links(document.text, sentence):
+        for link in document.once(_links, sentence):
             found["drug", link.drug.key].links.append(link)
             found["disorder", link.disorder.key].links.append(link)
     _stated(document, sentences, found)
@@ -141,25 +141,33 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
     return everything
 
 
+def _links(document: Document, sentence: Sentence) -> list[Link]:
+    return list(links(document.text, sentence))
+
+
 def _stated(document: Document, sentences: Sequence[Sentence], found: Mapping[tuple[Semantic, str], Candidate]) -> None:
     """Link what the pair classifier says a sentence states."""
-    starts = [sentence.start for sentence in sentences]
-    for pair in document.pairs:
-        index = bisect_right(starts, pair.drug_span[0]) - 1
-        if index < 0 or sentences[index].end < pair.drug_span[1]:
+    for sentence in sentences:
+        for link in document.once(_stated_links, sentence):
+            found["drug", link.drug.key].links.append(link)
+            found["disorder", link.disorder.key].links.append(link)
+
+
+def _stated_links(document: Document, sentence: Sentence) -> list[Link]:
+    made = []
+    for pair in document.pairs_at.get(sentence.index, ()):
+        if _relieves(sentence, *sorted((pair.drug_span, pair.reaction_span))):
             continue
-        if relieves(sentences[index], *sorted((pair.drug_span, pair.reaction_span))):
-            continue
-        drugs = [x for x in sentences[index].of("drug") if _overlap(x.span, pair.drug_span)]
-        disorders = [x for x in sentences[index].of("disorder") if _overlap(x.span, pair.reaction_span)]
+        drugs = [x for x in sentence.of("drug") if _overlap(x.span, pair.drug_span)]
+        disorders = [x for x in sentence.of("disorder") if _overlap(x.span, pair.reaction_span)]
         for drug in drugs:
             for disorder in disorders:
-                link = Link("stated", drug, disorder, (min(drug.start, disorder.start), max(drug.end, disorder.end)))
-                found["drug", drug.key].links.append(link)
-                found["disorder", disorder.key].links.append(link)
+                at = min(drug.start, disorder.start), max(drug.end, disorder.end)
+                made.append(Link("stated", drug, disorder, at))
+    return made
 
 
-def relieves(sentence: Sentence, left: Span, right: Span) -> bool:
+def _relieves(sentence: Sentence, left: Span, right: Span) -> bool:
     """Do the words between a drug and a disorder say that it got better, and none that a drug was stopped?"""
     better = any(left[1] <= cue.start and cue.end <= right[0] for cue in sentence.cued("improve", "resolve"))
     return better and not sentence.cued("stop", "reduce")
@@ -272,7 +280,7 @@ def _weigh_contexts(document: Document, sentences: Sequence[Sentence], everythin
     odds: dict[tuple[Semantic, str], list[float]] = defaultdict(list)
     for sentence in sentences:
         if sentence.zone in _OWN_ZONES:
-            for mention, value in contexts.odds(document, sentence):
+            for mention, value in document.once(contexts.odds, sentence):
                 odds[mention.semantic, mention.key].append(value / _WEIGHTS["context scale"])
     for semantic in _SEMANTICS:
         own = [(c, odds[semantic, c.key]) for c in everything if (semantic, c.key) in odds]

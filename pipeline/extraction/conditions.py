@@ -62,7 +62,7 @@ def fill(
 
     ``sentences`` are those about this patient; all, if not given.
     """
-    by_index = {sentence.index: sentence for sentence in document.sentences}
+    by_index = document.sentences
     reaction_keys = {key for g in reactions for key in g.keys}
     others = [g for g in disorders if not g.keys & reaction_keys]
     told = [(g, _own(g, by_index)) for g in others]
@@ -90,7 +90,7 @@ def fill(
     _operations(document, case, document.sentences if sentences is None else sentences)
 
 
-def _own(group: Group, by_index: dict[int, Sentence]) -> list[Found]:
+def _own(group: Group, by_index: Sequence[Sentence]) -> list[Found]:
     """The mentions that state a fact of the case."""
     return [m for m in group.mentions if by_index[m.sentence].zone in TOLD and m.assertion in _FIRM]
 
@@ -108,7 +108,7 @@ def _concept(group: Group, own: Sequence[Found]) -> Concept:
 
 def _indications(
     drug: Group, told: Sequence[tuple[Group, list[Found]]], drugs: Sequence[Group],
-    by_index: dict[int, Sentence], onset: int | None, introduced: Collection[int], *, weigh: bool,
+    by_index: Sequence[Sentence], onset: int | None, introduced: Collection[int], *, weigh: bool,
 ) -> list[tuple[Group, list[Found]]]:  # fmt: skip
     """The disorders a drug was given for. Without ``weigh`` only those that the text says it was for.
 
@@ -121,7 +121,7 @@ def _indications(
     return [(g, own) for value, g, own in scored if value >= _WEIGHTS["least"] and value >= best - _WEIGHTS["second"]]
 
 
-def _links(group: Group, by_index: dict[int, Sentence]) -> list[Link]:
+def _links(group: Group, by_index: Sequence[Sentence]) -> list[Link]:
     return [
         x for m in group.members for x in m.links if x.kind == "indication" and by_index[x.drug.sentence].zone in TOLD
     ]
@@ -134,7 +134,7 @@ def _is_for(link: Link) -> bool:
 
 def _fit(
     drug: Group, group: Group, own: Sequence[Found], drugs: Sequence[Group],
-    by_index: dict[int, Sentence], onset: int | None, introduced: Collection[int],
+    by_index: Sequence[Sentence], onset: int | None, introduced: Collection[int],
 ) -> float:  # fmt: skip
     """How well a disorder fits as what a drug was given for."""
     entry = group.best.entry
@@ -171,7 +171,7 @@ def _fit(
     return value
 
 
-def _introduced(document: Document, own: Sequence[Found], by_index: dict[int, Sentence]) -> bool:
+def _introduced(document: Document, own: Sequence[Found], by_index: Sequence[Sentence]) -> bool:
     """ "a patient with Y", "diagnosed with Y"."""
     return any(
         _PATIENT.search(document.text[max(by_index[m.sentence].start, m.start - _WINDOW) : m.start]) for m in own
@@ -194,7 +194,7 @@ def _is_usual(drug: Group, group: Group) -> bool | None:
 
 
 def _is_history(
-    document: Document, group: Group, own: Sequence[Found], by_index: dict[int, Sentence], onset: int | None
+    document: Document, group: Group, own: Sequence[Found], by_index: Sequence[Sentence], onset: int | None
 ) -> bool:
     """Did the patient have the disorder besides: told as history, or a diagnosis told before the reaction?"""
     entry = group.best.entry

@@ -6,9 +6,9 @@ about the case (``candidates``, ``course``, ``cases``).
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import abbreviations, mentions, pairs
@@ -19,6 +19,7 @@ from pipeline.extraction.zones import Zone
 from pipeline.records import Assertion, Mention, Pair, Report, Span
 from pipeline.terminology import Entry, Match, lexicon
 
+T = TypeVar("T")
 Semantic = Literal["drug", "disorder"]
 
 _TRAIT_REACH = 14  # code points: the longest word for a drug, and the space before it
@@ -126,6 +127,25 @@ class Document:
     mentions: list[Mention]
     long_forms: dict[str, str]
     pairs: list[Pair]
+    pairs_at: dict[int, list[Pair]] = field(default_factory=dict, init=False, repr=False)
+    """The pairs by index of their sentence."""
+    _once: dict[tuple[Any, int], Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find the sentences of pairs."""
+        starts = [sentence.start for sentence in self.sentences]
+        for pair in self.pairs:
+            index = bisect_right(starts, pair.drug_span[0]) - 1
+            if index >= 0 and pair.drug_span[1] <= self.sentences[index].end:
+                self.pairs_at.setdefault(index, []).append(pair)
+
+    def once(self, work_out: "Callable[[Document, Sentence], T]", sentence: Sentence) -> T:
+        """What is the same for all patients whom a sentence is about: worked out for the first; not to be changed."""
+        key = (work_out, sentence.index)
+        if key not in self._once:
+            self._once[key] = work_out(self, sentence)
+        found: T = self._once[key]
+        return found
 
     @property
     def text(self) -> str:

@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pipeline.extraction import dosage, times
 from pipeline.extraction.course import Event
@@ -95,6 +95,15 @@ def fill(
             first[0].evidence.append((time.start, time.end))
 
 
+@lru_cache(maxsize=2)
+def _right_before(text: str) -> frozenset[int]:
+    """Places right before an amount, its opening bracket left out."""
+    return frozenset(
+        amount.start - len(gap) for amount in dosage.find(text) for gap in (" ", " (", "(", "")
+        if text.endswith(gap, 0, amount.start)
+    )  # fmt: skip
+
+
 class _Reader:
     """The sentences of one case, read for doses."""
 
@@ -113,11 +122,7 @@ class _Reader:
         self.all_frequencies = dosage.find_frequencies(self.text)
         self.amounts = dosage.find(self.text)
         self.amount_starts = [amount.start for amount in self.amounts]
-        # Places right before an amount, its opening bracket left out.
-        self.right_before = {
-            amount.start - len(gap) for amount in self.amounts for gap in (" ", " (", "(", "")
-            if self.text.endswith(gap, 0, amount.start)
-        }  # fmt: skip
+        self.right_before = _right_before(self.text)
 
     def drugs_of(self, sentence: Sentence) -> list[Found]:
         """The drugs of a sentence that can have a dose: the patient's and, so that they keep theirs, all others.

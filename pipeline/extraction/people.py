@@ -6,14 +6,14 @@ Belongs here: who the persons are and which sentence is about whom.  Does not be
 
 import re
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.extraction import demographics
 from pipeline.extraction.demographics import Candidate
 from pipeline.extraction.document import Document, Sentence
-from pipeline.records import Age, SexFact, TextFact
+from pipeline.records import Age, Sex, SexFact, TextFact
 
 _TOLD = frozenset({"case", "summary"})
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
@@ -29,11 +29,11 @@ _BOTH = re.compile(
     r"\b(?:both|all|the two|the three|these) (?:\w+ )?(?:patients|cases|children|women|men)\b",
     re.IGNORECASE,
 )
-_NOUN = {
+_NOUN: Mapping[Sex, re.Pattern[str]] = {
     "female": re.compile(r"\bthe (?:woman|girl|lady|female patient|mother)\b", re.IGNORECASE),
     "male": re.compile(r"\bthe (?:man|boy|gentleman|male patient|father)\b", re.IGNORECASE),
 }
-_PRONOUN = {
+_PRONOUN: Mapping[Sex, re.Pattern[str]] = {
     "female": re.compile(r"\b(?:she|her)\b", re.IGNORECASE),
     "male": re.compile(r"\b(?:he|his|him)\b", re.IGNORECASE),
 }
@@ -56,11 +56,11 @@ def find(document: Document) -> list[Person]:
     if len(candidates) < 2:
         person = _person(document, candidates[0] if candidates else None, document.sentences)
         return [person]
-    members = _assign(document, candidates)
-    return [
-        _person(document, candidate, [s for s in document.sentences if number in members[s.index]])
-        for number, candidate in enumerate(candidates)
-    ]
+    own: list[list[Sentence]] = [[] for _ in candidates]
+    for sentence, members in zip(document.sentences, _assign(document, candidates), strict=True):
+        for number in members:
+            own[number].append(sentence)
+    return [_person(document, candidate, sentences) for candidate, sentences in zip(candidates, own, strict=True)]
 
 
 def _assign(document: Document, candidates: Sequence[Candidate]) -> list[frozenset[int]]:
@@ -71,6 +71,8 @@ def _assign(document: Document, candidates: Sequence[Candidate]) -> list[frozens
     for number, candidate in enumerate(candidates):
         for start, _ in (*candidate.age_evidence, *candidate.sex_evidence):
             introduced[bisect_right(starts, start) - 1].add(number)
+    sexes = Counter(candidate.sex for candidate in candidates)
+    only = {c.sex: number for number, c in enumerate(candidates) if c.sex is not None and sexes[c.sex] == 1}
     members: list[frozenset[int]] = []
     current = everyone
     for sentence in document.sentences:
@@ -79,13 +81,13 @@ def _assign(document: Document, candidates: Sequence[Candidate]) -> list[frozens
             continue
         words = document.text[sentence.start : sentence.end]
         named = frozenset(introduced.get(sentence.index, ()))
-        named = named or _numbered(words, len(candidates), current) or _by_sex(words, candidates, _NOUN)
+        named = named or _numbered(words, len(candidates), current) or _by_sex(words, only, _NOUN)
         if named:
             current = named
         elif _BOTH.search(words):
             current = everyone
         elif len(current) > 1:
-            current = _by_sex(words, candidates, _PRONOUN) or current
+            current = _by_sex(words, only, _PRONOUN) or current
         members.append(current)
     return members
 
@@ -105,12 +107,11 @@ def _numbered(words: str, count: int, current: frozenset[int]) -> frozenset[int]
     return frozenset({number}) if number < count else frozenset()
 
 
-def _by_sex(words: str, candidates: Sequence[Candidate], patterns: Mapping[str, re.Pattern[str]]) -> frozenset[int]:
+def _by_sex(words: str, only: Mapping[Sex, int], patterns: Mapping[Sex, re.Pattern[str]]) -> frozenset[int]:
     """The only patient of the sex that the words name."""
     for sex, pattern in patterns.items():
-        of_that_sex = [number for number, c in enumerate(candidates) if c.sex == sex]
-        if len(of_that_sex) == 1 and pattern.search(words):
-            return frozenset(of_that_sex)
+        if sex in only and pattern.search(words):
+            return frozenset({only[sex]})
     return frozenset()
 
 

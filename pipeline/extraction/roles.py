@@ -50,7 +50,7 @@ def taken(document: Document, drugs: Sequence[Group], suspects: Sequence[Group])
     A class that stands for a drug named elsewhere ("the steroid" for prednisone) gives its mentions to that drug where
     there is but one, and is no drug of its own.
     """
-    by_index = {sentence.index: sentence for sentence in document.sentences}
+    by_index = document.sentences
     own = [g for g in drugs if g not in suspects and _is_taken(document, g, by_index)]
     kept = [*suspects, *sorted(own, key=lambda g: g.mentions[0].start)]
     for group in [g for g in kept if g not in suspects]:
@@ -63,7 +63,7 @@ def taken(document: Document, drugs: Sequence[Group], suspects: Sequence[Group])
     return kept
 
 
-def _is_taken(document: Document, group: Group, by_index: dict[int, Sentence]) -> bool:
+def _is_taken(document: Document, group: Group, by_index: Sequence[Sentence]) -> bool:
     entry = group.best.entry
     if entry is not None and entry.name in procedures():
         return False

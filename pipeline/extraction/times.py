@@ -139,14 +139,14 @@ def _cues(low: str) -> _Cues:
 
 def find(text: str, start: int = 0, end: int | None = None) -> list[TimeExpression]:
     """Expressions of time in ``text[start:end]``, in order, none inside another; offsets count into ``text``."""
-    every = _all(folded(text))
-    begins = [one.start for one in every]
+    every, begins = _all(folded(text))
     inside = every[bisect_left(begins, start) : bisect_left(begins, len(text) if end is None else end)]
     return [one for one in inside if end is None or one.end <= end]
 
 
 @lru_cache(maxsize=2)
-def _all(low: str) -> tuple[TimeExpression, ...]:
+def _all(low: str) -> tuple[tuple[TimeExpression, ...], list[int]]:
+    """The expressions of a text, and where they start."""
     found = sorted(_candidates(low), key=lambda f: (f.start, -f.end))
     near = _cues(low) if found else _Cues({}, {}, [])
     kept: list[TimeExpression] = []
@@ -158,7 +158,7 @@ def _all(low: str) -> tuple[TimeExpression, ...]:
         if expression is not None:
             kept.append(expression)
             reached = one.end
-    return tuple(kept)
+    return tuple(kept), [one.start for one in kept]
 
 
 def _candidates(low: str) -> Iterator[_Found]:

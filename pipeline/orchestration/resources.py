@@ -10,7 +10,7 @@ from typing import Any, Self
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from pipeline import engines
+from pipeline import engines, garbage
 from pipeline.corrections import locate
 from pipeline.engines import choice
 from pipeline.errors import RunFailed, UsageError
@@ -85,6 +85,7 @@ class Output(dg.ConfigurableResource["Output"]):
 
         Raises UsageError where the folder is not ours, not writable, or being written by another run.
         """
+        garbage.give_back()
         self.paths.claim()
         with exclusive(self.paths):
             yield self

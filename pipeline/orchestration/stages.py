@@ -6,9 +6,10 @@ a single record (``pipeline.batches``).
 
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +24,7 @@ from pipeline.records import Extraction, Refused
 from pipeline.storage import CaseResources, Dataset, Staging, current, tables
 from pipeline.storage.shards import Plan
 from pipeline.validation import quarantine, suites
-from pipeline.validation.frames import frames
+from pipeline.validation.frames import CASE_TABLES, frames, frames_of_reports
 from pipeline.validation.resources import check
 from pipeline.validation.suites import SuiteResult
 
@@ -107,101 +108,160 @@ def counted(items: Iterable[T], tick: Tick) -> Iterator[T]:
         tick(done, None)
 
 
-def extract(staging: Staging, engine: Engine, tick: Tick) -> dict[str, int]:
+def extract(staging: Staging, engine: Engine, tick: Tick, figures: dict[str, Any]) -> Iterator[int]:
     """Stage the extractions (cases assessed) of the shards to be made, and refuse the reports where that failed.
 
-    Returns how many reports were extracted, and how many extractions were taken over.
+    Yields each shard when it is staged, and counts in ``figures`` how many reports were extracted, and how many
+    extractions were taken over.
     """
     plan = staging.plan
     total = sum(plan.reports[shard] for shard in plan.made)
     done = count(1)
-    kept_in_all = extracted = 0
-    for shard in plan.made:
+    ids: dict[int, list[str]] = {}  # of the shards under way, and what was found before in those that are taken over
+    kept: dict[int, dict[str, Extraction]] = {}
+    figures |= {"extracted": 0, "taken_over": 0}
+
+    def rows(shard: int) -> Iterator[tuple[bytes, ...]]:
+        nonlocal total
         if staging.has(shard, "extractions"):  # by a run that was killed later
             total -= plan.reports[shard]
-            continue
-        kept = staging.kept_extractions(shard)
-        total -= len(kept)
-        extractions: list[Extraction] = []
+            return
+        kept[shard] = staging.kept_extractions(shard)
+        total -= len(kept[shard])
+        ids[shard] = [report_id for report_id, _, _ in staging.to_extract(shard)]
+        for report_id, report, corrected in staging.to_extract(shard):
+            if report_id not in kept[shard]:
+                yield report, corrected
+
+    def found(shard: int, results: Iterator[dict[str, Any]]) -> Iterator[Extraction]:
         refused: list[Refused] = []
-        corrected = staging.corrections(shard)
-        reports = (report for report in staging.reports(shard) if report.report_id not in kept)
-        rows = ((records.encode(r), corrections.encode(corrected.get(r.report_id, []))) for r in reports)
-        for row in _run(engine, batches.extract_task(), batches.batches(rows, batches.CORRECTED)):
-            if row["refused"] is None:
-                extractions.append(records.decode_extraction(row["extraction"]))
+        for report_id in ids[shard]:
+            if report_id in kept[shard]:
+                yield kept[shard][report_id]
+                continue
+            if (row := next(results))["refused"] is None:
+                yield records.decode_extraction(row["extraction"])
             else:
                 refused.append(records.decode_refused(row["refused"]))
             tick(next(done), total)
-        staging.write_refused("extraction", shard, refused)
-        staging.write_kept(shard, kept)
-        staging.write_extractions(shard, [*kept.values(), *extractions])
-        kept_in_all += len(kept)
-        extracted += len(extractions) + len(refused)
-    return {"extracted": extracted, "taken_over": kept_in_all}
+        staging.write_refused("extraction", shard, refused)  # before the extractions get their place (``has``)
+        staging.write_kept(shard, kept[shard])
+
+    for shard, results in _by_shard(engine, batches.extract_task(), batches.CORRECTED, plan.made, rows):
+        if shard in kept:
+            staging.write_extractions(shard, found(shard, results))
+            taken_over = len(kept.pop(shard))
+            figures["extracted"] += len(ids.pop(shard)) - taken_over
+            figures["taken_over"] += taken_over
+        yield shard
 
 
-def build(staging: Staging, engine: Engine, versions: Sequence[FhirVersion], tick: Tick) -> dict[str, int]:
+def build(
+    staging: Staging, engine: Engine, versions: Sequence[FhirVersion], tick: Tick, figures: dict[str, Any]
+) -> Iterator[int]:
     """Stage the resources of all cases of the shards to be made, and refuse the cases where that failed.
 
-    Returns how many cases were mapped, and of how many the resources were taken over.
+    Yields each shard when it is staged, and counts in ``figures`` how many cases were mapped, and of how many the
+    resources were taken over.
     """
     plan = staging.plan
     total, before = sum(plan.reports[shard] for shard in plan.made), 0
-    taken_over = mapped = 0
-    for shard in plan.made:
+    cases: dict[int, list[bool]] = {}  # of the shards under way, whether each case is to be mapped
+    figures |= {"mapped": 0, "taken_over": 0}
+
+    def rows(shard: int) -> Iterator[tuple[bytes, ...]]:
+        nonlocal total
         if staging.has(shard, *versions):
             total -= plan.reports[shard]
-            continue
-        taken = _kept_resources(staging, shard, versions)
-        kept = {case.case_id for case in taken[versions[0]]}
-        built: dict[FhirVersion, list[CaseResources | bytes]] = {version: [*taken[version]] for version in versions}
-        cases = list(staging.cases(shard))
-        rows = ((report, case) for case_id, report, case in cases if case_id not in kept)
+            return
+        kept = staging.kept_reports(shard, versions)
+        cases[shard] = [report_id not in kept for report_id, _, _ in staging.cases(shard)]
+        for report_id, report, case in staging.cases(shard):
+            if report_id not in kept:
+                yield report, case
+
+    def built(shard: int, results: Iterator[dict[str, Any]]) -> Iterator[Mapping[FhirVersion, CaseResources | bytes]]:
         refused: list[Refused] = []
-        results = _run(engine, batches.resources_task(versions), batches.batches(rows, batches.CASES))
-        for done, row in enumerate(results, len(kept) + 1):
-            if row["refused"] is None:
-                for version in versions:
-                    built[version].append(row[version])
+        kept = staging.kept_resources(shard, versions)
+        for number, to_map in enumerate(cases[shard], 1):
+            if not to_map:
+                yield next(kept)
+            elif (row := next(results))["refused"] is None:
+                yield {version: row[version] for version in versions}
             else:
                 refused.append(records.decode_refused(row["refused"]))
-            tick(before + plan.reports[shard] * done // len(cases), total)
-        before += plan.reports[shard]
-        staging.write_refused("fhir", shard, refused)
-        for version in versions:
-            staging.write_resources(shard, version, built[version])
-        taken_over += len(kept)
-        mapped += len(cases) - len(kept)
-    return {"mapped": mapped, "taken_over": taken_over}
+            tick(before + plan.reports[shard] * number // len(cases[shard]), total)
+        staging.write_refused("fhir", shard, refused)  # before the resources get their place (``has``)
+
+    for shard, results in _by_shard(engine, batches.resources_task(versions), batches.CASES, plan.made, rows):
+        if shard in cases:
+            staging.write_resources(shard, versions, built(shard, results))
+            to_map = sum(cases[shard])
+            figures["mapped"] += to_map
+            figures["taken_over"] += len(cases.pop(shard)) - to_map
+            before += plan.reports[shard]
+        yield shard
 
 
-def _kept_resources(
-    staging: Staging, shard: int, versions: Sequence[FhirVersion]
-) -> dict[FhirVersion, list[CaseResources]]:
-    """What was built before of cases that were taken over, where it was built in all of ``versions``."""
-    built = {version: list(staging.kept_resources(shard, version)) for version in versions}
-    everywhere = set.intersection(*({case.case_id for case in found} for found in built.values()))
-    return {version: [case for case in found if case.case_id in everywhere] for version, found in built.items()}
+def _by_shard(
+    engine: Engine,
+    task: Task,
+    schema: pa.Schema,
+    shards: Sequence[int],
+    rows: Callable[[int], Iterable[tuple[bytes, ...]]],
+) -> Iterator[tuple[int, Iterator[dict[str, Any]]]]:
+    """Each shard with the results of its ``rows``, to be taken before the next.
+
+    To the engine, all are one stream: its workers go on with the next shard while the caller deals with the last one.
+    """
+    owners: deque[int] = deque()  # of the rows under way
+
+    def every() -> Iterator[tuple[bytes, ...]]:
+        for shard in shards:
+            for row in rows(shard):
+                owners.append(shard)
+                yield row
+
+    results = _run(engine, task, batches.batches(every(), schema))
+    waiting = iter(shards)
+    for owner, own in groupby(results, lambda _: owners.popleft()):
+        while (shard := next(waiting)) != owner:
+            yield shard, iter(())
+        yield owner, own
+    for shard in waiting:
+        yield shard, iter(())
 
 
-def validate(staging: Staging, stage: str, names: Sequence[str], frames_of: Frames) -> list[SuiteResult]:
+def validate(
+    staging: Staging, stage: str, names: Sequence[str], frames_of: Frames, staged: Iterable[int] | None = None
+) -> list[SuiteResult]:
     """The outcome of the suites ``names``, run by ``frames_of`` where shards are made, on record elsewhere.
 
-    Refuses the cases (or reports) that fail a critical expectation.
+    Refuses the cases (or reports) that fail a critical expectation.  ``staged`` gives the shards to be made, each when
+    it is staged; all are if it is left out.
     """
     plan = staging.plan
-    to_check = (s for s in plan.made if plan.reports[s] and not staging.has(s, f"suites-{stage}"))
+    to_check = (
+        shard
+        for shard in (plan.made if staged is None else staged)
+        if plan.reports[shard] and not staging.has(shard, f"suites-{stage}")
+    )
     for group in _grouped((shard, frames_of(staging, shard)) for shard in to_check):
-        by_suite = {suite: [found[suite] for found in group.values()] for suite in next(iter(group.values()))}
-        outcomes = [suites.run_each(suite, of_shards) for suite, of_shards in by_suite.items()]
-        for shard, *outcome in zip(group, *outcomes, strict=True):
-            staging.write_refused(f"validation-{stage}", shard, quarantine.withheld(outcome))
-            staging.write_suites(shard, stage, suites.records(outcome))
+        _check(staging, stage, group)
+        group.clear()  # before the frames of the next are made
     found: list[SuiteResult] = []
     for shard in range(plan.shards):
         found += suites.from_records(record for record in staging.suites(shard) if record["suite"] in names)
     return suites.merge(found)
+
+
+def _check(staging: Staging, stage: str, group: "Mapping[int, dict[str, pd.DataFrame]]") -> None:
+    """Run the suites on the frames of some shards, and stage what they say."""
+    by_suite = {suite: [found[suite] for found in group.values()] for suite in next(iter(group.values()))}
+    outcomes = [suites.run_each(suite, of_shards) for suite, of_shards in by_suite.items()]
+    for shard, *outcome in zip(group, *outcomes, strict=True):
+        staging.write_refused(f"validation-{stage}", shard, quarantine.withheld(outcome))
+        staging.write_suites(shard, stage, suites.records(outcome))
 
 
 def _grouped(made: "Iterable[tuple[int, dict[str, pd.DataFrame]]]") -> "Iterator[dict[int, dict[str, pd.DataFrame]]]":
@@ -211,6 +271,7 @@ def _grouped(made: "Iterable[tuple[int, dict[str, pd.DataFrame]]]") -> "Iterator
     for shard, found in made:
         group[shard] = found
         rows += sum(map(len, found.values()))
+        del found
         if rows >= ROWS_CHECKED:
             yield group
             group, rows = {}, 0
@@ -292,15 +353,14 @@ def dataset_frames(dataset: Dataset, shard: int) -> "dict[str, pd.DataFrame]":
 
 def report_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":
     """What the ``reports`` suite looks at."""
-    rows = tables.all_rows((report, Extraction(id=report.report_id)) for report in staging.reports(shard))
-    return frames({"reports": rows["reports"]}, {})
+    return frames_of_reports(
+        ("reports",), (tables.rows(report, Extraction(id=report.report_id)) for report in staging.reports(shard))
+    )
 
 
 def case_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":
     """What the suites of the extracted tables look at."""
-    found = frames(tables.all_rows(staging.pairs(shard)), {})
-    del found["reports"]
-    return found
+    return frames_of_reports(CASE_TABLES, (tables.rows(*pair) for pair in staging.pairs(shard)))
 
 
 def resource_frames(staging: Staging, shard: int) -> "dict[str, pd.DataFrame]":

@@ -5,9 +5,10 @@ Belongs here: encodings, compression, hashes.  Does not belong here: names (``pi
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 import orjson
@@ -42,25 +43,30 @@ def write_table(path: Path, table: pa.Table) -> int:
     return rows
 
 
-def write_lines(path: Path, lines: Iterable[bytes]) -> int:
-    """Write one line each (without its line break); return how many. A file that is there is complete."""
+@contextmanager
+def aside(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which gets its place when all is written: a file that is there is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".partial")
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as out:
+        yield out
+    partial.replace(path)
+
+
+def write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    """Write one line each (without its line break); return how many."""
     count = 0
-    with aside.open("wb") as out:
+    with aside(path) as out:
         for line in lines:
             out.write(line + b"\n")
             count += 1
-    aside.replace(path)
     return count
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write a document for people to read: indented, keys in the order given. A file that is there is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".partial")
-    aside.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    aside.replace(path)
+    """Write a document for people to read: indented, keys in the order given."""
+    with aside(path) as out:
+        out.write(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def read_lines(path: Path) -> Iterable[bytes]:

@@ -9,7 +9,7 @@ expectations may differ, for they are checked again.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -107,16 +107,21 @@ class Earlier:
             found |= kept
         return found
 
-    def resources(self, shard: int, version: FhirVersion, reports: Collection[str]) -> Iterator[CaseResources]:
+    def built(self, versions: Sequence[FhirVersion]) -> bool:
+        """Whether every case has resources in all of ``versions``."""
+        return self._dataset is not None and set(versions) <= set(self._dataset.versions)
+
+    def resources(self, shard: int, version: FhirVersion, reports: Collection[str]) -> list[Iterator[CaseResources]]:
         """Resources of the cases of ``reports``, whose extractions were taken over, as published in ``version``.
 
-        Without problems: what has any is not published.
+        One stream for each shard that they are taken from.  Without problems: what has any is not published.
         """
-        if reports and version in self._dataset_.versions:
-            for old in self._usable(shard):
-                for case in self._dataset_.resources(old, version, lambda resource, version: []):
-                    if case.report_id in reports:
-                        yield case
+        return [self._resources(old, version, reports) for old in self._usable(shard)] if reports else []
+
+    def _resources(self, old: int, version: FhirVersion, reports: Collection[str]) -> Iterator[CaseResources]:
+        for case in self._dataset_.resources(old, version, lambda resource, version: []):
+            if case.report_id in reports:
+                yield case
 
     @property
     def _dataset_(self) -> Dataset:

@@ -8,7 +8,9 @@ be run again, and a run that was killed is taken up by the next.  Does not belon
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
+from heapq import merge
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +22,7 @@ from pipeline.corrections import Correction
 from pipeline.errors import RunFailed, UsageError
 from pipeline.paths import DatasetPaths, FhirVersion
 from pipeline.records import Case, Extraction, Refused, Report, decode_extraction, decode_refused, decode_report, encode
-from pipeline.storage.files import read_lines, write_lines
+from pipeline.storage.files import aside, read_lines, write_lines
 from pipeline.storage.manifest import fingerprint
 from pipeline.storage.reuse import Earlier
 from pipeline.storage.shards import Changes, Plan, ShardRecord, digest, full_digest, shard_count, shard_of
@@ -31,6 +33,8 @@ __all__ = ["CaseResources", "Staging"]
 
 _BUFFER: Final = 32 << 20
 """Bytes of reports held while they are spread over shards, whose files are too many to keep open."""
+
+_NO_CORRECTIONS: Final = corrections_.encode([])
 
 _decode_plan = msgspec.json.Decoder(Plan).decode
 _decode_resources = msgspec.json.Decoder(CaseResources).decode
@@ -124,38 +128,46 @@ class Staging:
         """The corrections on reports of a shard to be made, by report id; on some that are not in the input, too."""
         return {report_id: corrections_.decode_all(line) for report_id, line in self._corrections(shard).items()}
 
-    def write_extractions(self, shard: int, extractions: Iterable[Extraction]) -> None:
-        """Stage what was found (cases assessed), in any order."""
-        ordered = [
-            msgspec.structs.replace(extraction, cases=sorted(extraction.cases, key=_order))
-            for extraction in sorted(extractions, key=lambda extraction: extraction.id)
-        ]
-        write_lines(self._file(shard, "extractions"), map(encode, ordered))
+    def to_extract(self, shard: int) -> Iterator[tuple[str, bytes, bytes]]:
+        """Of each report of a shard to be made its id, itself and the corrections on it, encoded; sorted by id."""
+        corrected = self._corrections(shard)
+        for line in read_lines(self._file(shard, "reports")):
+            report_id = _id(line)
+            yield report_id, line, corrected.get(report_id, _NO_CORRECTIONS)
 
-    def extractions(self, shard: int) -> list[Extraction]:
-        """The shard's extractions, sorted by report id."""
-        return [decode_extraction(line) for line in read_lines(self._file(shard, "extractions"))]
+    def write_extractions(self, shard: int, extractions: Iterable[Extraction]) -> None:
+        """Stage what was found (cases assessed), in the order of the reports; those of a shard need not be held."""
+        ordered = (
+            msgspec.structs.replace(extraction, cases=sorted(extraction.cases, key=_order))
+            for extraction in extractions
+        )
+        write_lines(self._file(shard, "extractions"), map(encode, ordered))
 
     def pairs(self, shard: int) -> Iterator[tuple[Report, Extraction]]:
         """The shard's reports with what was found in them; a report that has no extraction is left out."""
-        found = {extraction.id: extraction for extraction in self.extractions(shard)}
-        for report in self.reports(shard):
-            if report.report_id in found:
-                yield report, found[report.report_id]
+        for report, line in self._joined(shard):
+            yield decode_report(report), decode_extraction(line)
 
     def cases(self, shard: int) -> Iterator[tuple[str, bytes, bytes]]:
-        """The id of each case of the shard, its report and itself, encoded; sorted by report id, then as staged."""
-        reports = {_id(line): line for line in read_lines(self._file(shard, "reports"))}
-        for line in read_lines(self._file(shard, "extractions")):
-            for case in _decode_cases(line).cases:
-                encoded = bytes(case)
-                named = _decode_named(encoded)
-                yield named.case_id, reports[named.report_id], encoded
+        """Of each case of the shard the report's id, its report and itself, encoded; sorted by report id and number."""
+        for report, line in self._joined(shard):
+            extraction = _decode_cases(line)
+            for case in extraction.cases:
+                yield extraction.id, report, bytes(case)
 
-    def write_resources(self, shard: int, version: FhirVersion, cases: Iterable[CaseResources | bytes]) -> None:
-        """Stage resources, encoded or not, in any order."""
-        lines = [case if isinstance(case, bytes) else encode(case) for case in cases]
-        write_lines(self._file(shard, version), sorted(lines, key=lambda line: _order(_decode_named(line))))
+    def write_resources(
+        self,
+        shard: int,
+        versions: Sequence[FhirVersion],
+        cases: Iterable[Mapping[FhirVersion, CaseResources | bytes]],
+    ) -> None:
+        """Stage resources by version, encoded or not, in the order of ``cases``; those of a shard need not be held."""
+        with ExitStack() as stack:
+            files = {version: stack.enter_context(aside(self._file(shard, version))) for version in versions}
+            for case in cases:
+                for version, file in files.items():
+                    built = case[version]
+                    file.write((built if isinstance(built, bytes) else encode(built)) + b"\n")
 
     def resources(self, shard: int, version: FhirVersion) -> Iterator[CaseResources]:
         """The shard's resources, sorted by report and case id; nothing for a version that was not built."""
@@ -216,10 +228,25 @@ class Staging:
         """Stage which reports' extractions were taken over."""
         write_lines(self._file(shard, "kept"), map(orjson.dumps, report_ids))
 
-    def kept_resources(self, shard: int, version: FhirVersion) -> Iterator[CaseResources]:
-        """What was built before of the cases whose extractions were taken over."""
-        reports = {orjson.loads(line) for line in read_lines(self._file(shard, "kept"))}
-        return self.earlier.resources(shard, version, reports)
+    def kept_reports(self, shard: int, versions: Sequence[FhirVersion]) -> set[str]:
+        """Reports whose extractions were taken over, if ``versions`` of their cases' resources can be, too."""
+        if not self.earlier.built(versions):
+            return set()
+        return {orjson.loads(line) for line in read_lines(self._file(shard, "kept"))}
+
+    def kept_resources(self, shard: int, versions: Sequence[FhirVersion]) -> Iterator[dict[FhirVersion, CaseResources]]:
+        """What was built before of each case of ``kept_reports``, in the order of ``cases``."""
+        reports = self.kept_reports(shard, versions)
+        built = [merge(*self.earlier.resources(shard, version, reports), key=_order) for version in versions]
+        for case in zip(*built, strict=True):
+            yield dict(zip(versions, case, strict=True))
+
+    def _joined(self, shard: int) -> Iterator[tuple[bytes, bytes]]:
+        """Reports and extractions of a shard, encoded: both files are sorted by report id."""
+        reports = iter(read_lines(self._file(shard, "reports")))
+        for line in read_lines(self._file(shard, "extractions")):
+            report_id = _decode_cases(line).id
+            yield next(report for report in reports if _id(report) == report_id), line
 
     def _digests(self, shard: int) -> dict[str, str]:
         corrected = self._corrections(shard)
@@ -316,29 +343,22 @@ class Staging:
 
 
 class _Cases(msgspec.Struct):
-    """Of an extraction, the cases, undecoded."""
+    """Of an extraction, the report's id and the cases, undecoded."""
 
+    id: str
     cases: list[msgspec.Raw] = []
 
 
-class _Named(msgspec.Struct):
-    """Of a case, or of its resources, whose it is."""
-
-    case_id: str
-    report_id: str
-
-
 _decode_cases = msgspec.json.Decoder(_Cases).decode
-_decode_named = msgspec.json.Decoder(_Named).decode
 
 
-def _order(case: Case | CaseResources | _Named) -> tuple[str, int, str]:
+def _order(case: Case | CaseResources) -> tuple[str, int, str]:
     """Cases in the order of their reports and numbers (``x-2`` before ``x-10``), in tables and bundles alike."""
     return case.report_id, len(case.case_id), case.case_id
 
 
 class _Id(msgspec.Struct):
-    """The one field that the spreading pass looks at."""
+    """The one field of a report that tells where it belongs."""
 
     report_id: str
 

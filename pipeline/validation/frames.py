@@ -8,7 +8,8 @@ Columns that count defects are 0 where all is well (``spans_outside``, ``verbati
 of a report: words and evidence are compared here, and only the verdict is handed on.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final
@@ -18,7 +19,7 @@ import pandas as pd
 
 from pipeline.paths import FhirVersion
 from pipeline.records import CAUSES, decode_case
-from pipeline.validation.resources import CaseResources, Checked
+from pipeline.validation.resources import CaseResources
 
 Row = dict[str, Any]
 
@@ -26,6 +27,8 @@ _MILLIGRAMS: Final = {"kg": 1e6, "g": 1e3, "mg": 1.0, "ug": 1e-3, "ng": 1e-6}
 """UCUM units of mass; doses in other units (per kg, international units, volumes) have no ``dose_mg``."""
 _YEARS: Final = {"a": 1.0, "mo": 1 / 12, "wk": 7 / 365.25, "d": 1 / 365.25}
 """UCUM: a is 365.25 d, mo a twelfth of it."""
+_ROWS: Final = 1_000
+"""Rows held before they are turned into columns."""
 
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "reports": ("report_id", "characters", "sections_misplaced", "year", "doi", "pmid", "pmcid", "source_path"),
@@ -60,6 +63,9 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
 }  # fmt: skip
 """Columns of each frame; suites use no others."""
+CASE_TABLES: Final = ("cases", "drugs", "exposures", "reactions", "assessments", "mentions")
+"""Frames of tables that hold what was found in reports."""
+_cells: Final = {name: itemgetter(*columns) for name, columns in COLUMNS.items()}
 
 
 def frames(
@@ -70,27 +76,52 @@ def frames(
     The same for a shard in ``Staging`` and for a published one: ``rows`` by table, of ``storage.tables.rows`` or read
     from its Parquet.  Evidence is compared with the texts in ``rows["reports"]``.
     """
-    shard = _Shard(rows)
-    result = {name: _frame(name, map(make, rows[name])) for name, make in shard.checks().items() if name in rows}
+    result = frames_of_reports([name for name in ("reports", *CASE_TABLES) if name in rows], [rows])
     if resources:
-        built = [(version, case) for version, cases in resources.items() for case in cases]
-        result["resources"] = _framed("resources", _resource_rows(built))
-        result["references"] = _framed("references", _reference_rows(built))
+        result |= _of_resources(resources)
     return result
 
 
-def _frame(name: str, rows: Iterable[Row]) -> pd.DataFrame:
-    return _framed(name, map(itemgetter(*COLUMNS[name]), rows))
+def frames_of_reports(names: Sequence[str], reports: Iterable[Mapping[str, Sequence[Row]]]) -> dict[str, pd.DataFrame]:
+    """``frames`` of the tables ``names``, from ``storage.tables.rows`` of one report (or more) after the other.
+
+    Rows refer to rows of their own report only, so that none but those of one report are held.
+    """
+    made = {name: _Columns(name) for name in names}
+    for rows in reports:
+        checks = _Tables(rows).checks()
+        for name, columns in made.items():
+            for row in rows[name]:
+                columns.add(_cells[name](checks[name](row)))
+    return {name: columns.frame() for name, columns in made.items()}
 
 
-def _framed(name: str, cells: Iterable[tuple[Any, ...]]) -> pd.DataFrame:
-    """The frame of rows that hold the cells of ``COLUMNS``, in their order."""
-    columns = COLUMNS[name]
-    return pd.DataFrame(dict(zip(columns, list(zip(*cells, strict=True)) or [()] * len(columns), strict=True)))
+class _Columns:
+    """The columns of a frame, made of rows that need not be held: a shard of long reports has 200,000 references."""
+
+    def __init__(self, name: str) -> None:
+        self._columns: dict[str, list[Any]] = {column: [] for column in COLUMNS[name]}
+        self._rows: list[tuple[Any, ...]] = []
+
+    def add(self, cells: tuple[Any, ...]) -> None:
+        """A row: its cells in the order of ``COLUMNS``."""
+        self._rows.append(cells)
+        if len(self._rows) == _ROWS:
+            self._turn()
+
+    def frame(self, **columns: list[Any]) -> pd.DataFrame:
+        """What was added, with ``columns`` in place of what the rows said there."""
+        self._turn()
+        return pd.DataFrame(self._columns | columns)
+
+    def _turn(self) -> None:
+        for column, cells in zip(self._columns.values(), zip(*self._rows, strict=True), strict=False):
+            column.extend(cells)
+        self._rows.clear()
 
 
-class _Shard:
-    """The keys and texts of a shard's tables, that rows refer to, and the checks of a row."""
+class _Tables:
+    """The keys and texts of some reports' tables, that rows refer to, and the checks of a row."""
 
     def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
         self.texts = {row["report_id"]: row["text"] for row in rows.get("reports", ())}
@@ -241,46 +272,39 @@ def _sound(row: Row) -> bool:
     return (case.case_id, case.report_id) == (row["case_id"], row["report_id"])
 
 
-def _resource_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[tuple[Any, ...]]:
-    """One row per resource and case: a resource that cases share has to be the same in each."""
-    first: dict[tuple[str, str, str], Checked] = {}
+def _of_resources(resources: Mapping[FhirVersion, Iterable[CaseResources]]) -> dict[str, pd.DataFrame]:
+    """A row for each resource and case, one for each reference; cases are looked at one by one, and none is held.
+
+    A resource that cases share has to be the same in each.  A reference has to point into the bundle of its own case.
+    """
+    every, references = _Columns("resources"), _Columns("references")
+    keys: list[tuple[str, str, str]] = []
+    first: dict[tuple[str, str, str], bytes] = {}
     contradicted = set()
-    for version, case in built:
-        for resource in case.resources:
-            key = version, resource.type, resource.id
-            other = first.setdefault(key, resource)
-            if other is not resource and bytes(other.json) != bytes(resource.json):
-                contradicted.add(key)
-    for version, case in built:
-        for resource in case.resources:
-            yield (
-                version,
-                case.report_id,
-                case.case_id,
-                resource.type or None,
-                resource.id or None,
-                len(resource.problems),
-                "; ".join(resource.problems),
-                (version, resource.type, resource.id) in contradicted,
-                resource.narrative,
-            )
-
-
-def _reference_rows(built: list[tuple[FhirVersion, CaseResources]]) -> Iterator[tuple[Any, ...]]:
-    """One row per reference: it has to point into the bundle of its own case."""
-    for version, case in built:
-        there = {f"{resource.type}/{resource.id}" for resource in case.resources}
-        for resource in case.resources:
-            for path, target in resource.references:
-                target_type, _, target_id = target.rpartition("/")
-                yield (
-                    version,
-                    case.report_id,
-                    case.case_id,
-                    resource.type or None,
-                    resource.id or None,
-                    path,
-                    target_type,
-                    target_id,
-                    target in there,
-                )
+    known: dict[str, str] = {}  # paths and types, of which there are few: one string each
+    for version, cases in resources.items():
+        for case in cases:
+            whose = version, case.report_id, case.case_id
+            there = {f"{resource.type}/{resource.id}": resource.id for resource in case.resources}
+            for resource in case.resources:
+                kind = known.setdefault(resource.type, resource.type)
+                keys.append((version, kind, resource.id))
+                content = blake2b(resource.json, digest_size=16).digest()
+                if first.setdefault(keys[-1], content) != content:
+                    contradicted.add(keys[-1])
+                problems = len(resource.problems), "; ".join(resource.problems)
+                every.add((*whose, kind or None, resource.id or None, *problems, None, resource.narrative))
+                source = *whose, kind or None, resource.id or None
+                for path, target in resource.references:
+                    target_type, _, target_id = target.rpartition("/")
+                    references.add(
+                        (
+                            *source,
+                            known.setdefault(path, path),
+                            known.setdefault(target_type, target_type),
+                            there.get(target, target_id),
+                            target in there,
+                        )
+                    )
+    shared = [key in contradicted for key in keys]
+    return {"resources": every.frame(contradicted=shared), "references": references.frame()}

@@ -120,7 +120,7 @@ def run_each(suite: str, frames: Sequence[pd.DataFrame]) -> list[SuiteResult]:
     keys = _document(suite)["meta"]["keys"]
     details = [e.detail for e in expectations(suite) if e.detail]
     filled = [frame for frame in frames if len(frame)] or [frames[0]]
-    joint = pd.concat(filled, ignore_index=True)
+    joint = pd.concat(filled, ignore_index=True) if len(filled) > 1 else filled[0].copy(deep=False)
     joint[_FRAME] = [number for number, frame in enumerate(frames) for _ in range(len(frame))]
     with _quiet():
         outcome = _validate(suite, joint, "COMPLETE", [*keys, *details, _FRAME])

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from pipeline import fhir
-from pipeline.paths import FHIR_VERSIONS, DatasetPaths
+from pipeline.paths import FHIR_VERSIONS, DatasetPaths, FhirVersion
 from pipeline.storage import CaseResources, Dataset, Staging, publish
 from pipeline.validation.resources import described
 from tests.unit.storage.storage_samples import extraction, report
@@ -42,16 +42,17 @@ def dataset(
                     for reaction in case.reactions:
                         reaction.treatments = []
         staging.write_extractions(shard, found)
-        for version in FHIR_VERSIONS:
-            built = []
-            for source, extracted in zip(staged, found, strict=True):
-                for case in extracted.cases:
+        built: list[dict[FhirVersion, CaseResources | bytes]] = []
+        for source, extracted in zip(staged, found, strict=True):
+            for case in extracted.cases:
+                built.append({})
+                for version in FHIR_VERSIONS:
                     resources = fhir.build(case, source, version)
                     _mark(resources, bad=case.case_id in bad, changed=case.case_id in changed)
                     ids = {"case_id": case.case_id, "report_id": case.report_id}
                     written = [described(resource, orjson.dumps(resource), []) for resource in resources]
-                    built.append(CaseResources(**ids, resources=written))
-            staging.write_resources(shard, version, built)
+                    built[-1][version] = CaseResources(**ids, resources=written)
+        staging.write_resources(shard, FHIR_VERSIONS, built)
     definitions = {version: fhir.profiles(version) if profiles else [] for version in FHIR_VERSIONS}
     publish(DatasetPaths(root), profiles=definitions, validation={})
     return Dataset.open(root)

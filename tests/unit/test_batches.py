@@ -35,11 +35,11 @@ def test_cases_come_out_assessed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "extract", lambda r: Extraction(id=r.report_id, mentions=mentions, cases=[case]))
     seen: list[tuple[Report, list[Mention]]] = []
 
-    def assess(case: Case, report: Report, mentions: list[Mention]) -> Case:
+    def assess(cases: list[Case], report: Report, mentions: list[Mention]) -> list[Case]:
         seen.append((report, mentions))
-        return case
+        return cases
 
-    monkeypatch.setattr(batches, "assess", assess)
+    monkeypatch.setattr(batches, "assess_all", assess)
     batches.extract_batch(of(report("a")))
     assert seen == [(report("a"), mentions)]
 

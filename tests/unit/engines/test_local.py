@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.engines import Engine, Limits, Task, in_order
 from pipeline.engines.children import Children
-from pipeline.engines.local import InlineEngine, LocalEngine
+from pipeline.engines.local import AHEAD, InlineEngine, LocalEngine
 from pipeline.engines.worker import Hello, read, write
 from pipeline.errors import RunFailed
 from tests.unit.engines.killers import DEATHS, TASK, dies_once, double, expected, minus, numbers, pauses, raises, values
@@ -37,7 +37,7 @@ def test_workers_serve_one_run_after_the_other() -> None:
     assert (first, second) == ([2], [4])
 
 
-def test_reads_no_more_than_three_batches_a_worker_ahead() -> None:
+def test_reads_no_more_than_so_many_batches_a_worker_ahead() -> None:
     read_so_far = 0
 
     def endless() -> Iterator[pa.RecordBatch]:
@@ -50,7 +50,7 @@ def test_reads_no_more_than_three_batches_a_worker_ahead() -> None:
         results = engine.run(Task(double, minus), endless())
         for _ in range(4):
             next(results)
-        assert read_so_far <= 4 + 3 * 2
+        assert read_so_far <= 4 + AHEAD * 2
 
 
 def test_few_large_batches_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

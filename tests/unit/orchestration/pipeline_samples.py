@@ -46,10 +46,10 @@ def run(
         staging = Staging(paths)
         staging.spool(reports, options=record.options(fhir), fresh=fresh, corrections=corrections)
         stages.validate(staging, "reports", ("reports",), stages.report_frames)
-        stages.extract(staging, engine, tick)
-        stages.validate(staging, "cases", ("cases", "drugs"), stages.case_frames)
-        stages.build(staging, engine, versions, tick)
-        stages.validate(staging, "fhir_resources", ("resources",), stages.resource_frames)
+        cases = stages.extract(staging, engine, tick, {})
+        stages.validate(staging, "cases", ("cases", "drugs"), stages.case_frames, cases)
+        resources = stages.build(staging, engine, versions, tick, {})
+        stages.validate(staging, "fhir_resources", ("resources",), stages.resource_frames, resources)
         return stages.publish(staging, versions, tick, data_docs=False).record
 
 
@@ -68,7 +68,7 @@ def stand_ins(reports_per_shard: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "REPORTS_PER_SHARD", reports_per_shard)
         patch.setattr(batches, "extract", _extract)
-        patch.setattr(batches, "assess", lambda case, report, mentions: case)
+        patch.setattr(batches, "assess_all", lambda cases, report, mentions: cases)
         patch.setattr(batches, "_build", _build)
         patch.setattr(suites, "run_each", lambda suite, frames: [_check(suite, frame) for frame in frames])
         patch.setattr("pipeline.fhir.profiles", lambda version: [PROFILE])

@@ -150,19 +150,21 @@ def make_dataset(
         staging.write_extractions(
             shard, [Extraction(id=r.report_id, mentions=mentions, cases=[case]) for case, r, mentions in here]
         )
-        for version in FHIR_VERSIONS:
-            staging.write_resources(
-                shard,
-                version,
-                [
-                    CaseResources(
+        staging.write_resources(
+            shard,
+            FHIR_VERSIONS,
+            [
+                {
+                    version: CaseResources(
                         case_id=case.case_id,
                         report_id=report.report_id,
                         resources=[checked(resource, version) for resource in fhir.build(case, report, version)],
                     )
-                    for case, report, _ in here
-                ],
-            )
+                    for version in FHIR_VERSIONS
+                }
+                for case, report, _ in here
+            ],
+        )
     publish(
         DatasetPaths(root),
         profiles={"R4": [], "R5": []},

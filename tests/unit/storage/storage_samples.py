@@ -170,9 +170,9 @@ def stage(
     plan = staging.spool((report(report_id) for report_id in report_ids), options=options)
     for shard in plan.made:
         found = [extraction(r.report_id, cases) for r in staging.reports(shard)]
-        staging.write_extractions(shard, reversed(found))
-        for version in FHIR_VERSIONS:
-            staging.write_resources(shard, version, (case_resources(c) for e in reversed(found) for c in e.cases))
+        staging.write_extractions(shard, found)
+        built = (case_resources(case) for extracted in found for case in extracted.cases)
+        staging.write_resources(shard, FHIR_VERSIONS, (dict.fromkeys(FHIR_VERSIONS, case) for case in built))
     return staging
 
 

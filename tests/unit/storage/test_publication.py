@@ -158,7 +158,7 @@ def test_a_source_refused_for_its_id_does_not_withhold_the_report_of_that_id(tmp
 
 def test_a_case_without_resources_that_nothing_refused_fails_the_run(tmp_path: Path) -> None:
     staged = stage(tmp_path, ["a", "b"])
-    staged.write_resources(0, "R5", [case_resources(extraction("a").cases[0])])
+    staged.write_resources(0, ["R5"], [{"R5": case_resources(extraction("a").cases[0])}])
 
     with pytest.raises(RunFailed, match="Case b-1 has no R5 resources"):
         publish_(tmp_path)

@@ -61,7 +61,7 @@ def test_spooling_again_starts_over(tmp_path: Path) -> None:
     staged.spool([])
 
     assert (staged.shards, staged.reports(0), staged.refused()) == (1, [], [])
-    assert (staged.extractions(0), list(staged.resources(0, "R4"))) == ([], [])
+    assert (list(staged.pairs(0)), list(staged.resources(0, "R4"))) == ([], [])
 
 
 def test_stages_need_a_spooled_run(tmp_path: Path) -> None:

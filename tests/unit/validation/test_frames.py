@@ -1,8 +1,10 @@
 """What the frames say of evidence, references and identity, before any expectation looks at them."""
 
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.records import Case, Coding, Drug, Exposure, Extraction, Mention, Report, Section, TextFact
 from pipeline.storage import tables
 from pipeline.validation.frames import COLUMNS, frames
+from pipeline.validation.resources import CaseResources
 from tests.unit.storage.storage_samples import TEXT, case, case_resources, extraction, report
 
 
@@ -167,3 +170,21 @@ def test_a_reference_has_to_stay_within_the_bundle_of_its_case() -> None:
         ["r1-1", "subject", "Patient", "r1-1-patient", True],
         ["r1-2", "subject", "Patient", "r1-1-patient", False],
     ]
+
+
+def test_resources_are_looked_at_one_case_at_a_time() -> None:
+    def cases() -> Iterator[CaseResources]:
+        for n in range(300):
+            one = case_resources(case())
+            long = [msgspec.structs.replace(r, json=msgspec.Raw(b'"%d%s"' % (n, b"x" * 10_000))) for r in one.resources]
+            yield msgspec.structs.replace(one, case_id=f"r1-{n}", resources=long)
+
+    tracemalloc.start()
+    try:
+        found = frames({}, {"R4": cases()})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found["resources"]) == 300 * len(case_resources(case()).resources)
+    assert found["resources"]["contradicted"].all()
+    assert peak < 8_000_000  # of 300 cases with some 10 resources of 10 kB each

@@ -37,3 +37,15 @@ def test_all_drugs_of_a_list_are_linked() -> None:
 
 def test_drugs_of_another_sentence_are_not_linked() -> None:
     assert kinds("Ticlopidine was stopped. Hepatitis was found.", "ticlopidine", "hepatitis") == set()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "linked"),
+    [
+        ("The seizures stopped and resolved after diazepam.", False),
+        ("The seizures resolved after discontinuation of diazepam.", True),
+        ("The seizures resolved but recurred after diazepam.", True),
+    ],
+)
+def test_what_got_better_after_a_drug_was_not_caused_by_it(sentence: str, linked: bool) -> None:
+    assert ("temporal" in kinds(sentence, "diazepam", "seizures")) is linked

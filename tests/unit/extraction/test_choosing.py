@@ -1,0 +1,54 @@
+"""Whether a text tells of an adverse reaction at all: the suspects and reactions of whole small texts."""
+
+import pytest
+
+from pipeline.extraction import extract
+from pipeline.records import Report
+
+
+def chosen(text: str) -> tuple[set[str], set[str]]:
+    """Suspects and reactions of all cases."""
+    cases = extract(Report(report_id="r", text=text)).cases
+    suspects = {d.name for c in cases for d in c.drugs if d.role == "suspect"}
+    return suspects, {r.term for c in cases for r in c.reactions}
+
+
+@pytest.mark.parametrize(
+    ("text", "suspect"),
+    [
+        (
+            "A 61-year-old woman was started on captopril. A week later she developed angioedema. It was stopped "
+            "and the angioedema resolved.",
+            "captopril",
+        ),
+        (
+            "A 34-year-old man presented with hypokalemia. He admitted that he had been taking furosemide for months. "
+            "The hypokalemia was attributed to furosemide.",
+            "furosemide",
+        ),
+        (
+            "A 50-year-old man on nivolumab for melanoma had colitis, and despite prednisone the colitis worsened. "
+            "Nivolumab was withdrawn.",
+            "nivolumab",
+        ),
+    ],
+)
+def test_a_drug_that_was_there_before_is_suspected(text: str, suspect: str) -> None:
+    suspects, reactions = chosen(text)
+    assert suspects == {suspect}
+    assert reactions
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A 58-year-old man presented with renal failure. A biopsy showed glomerulonephritis. He was started on "
+        "cyclophosphamide, and renal function improved.",
+        "A 9-year-old boy had seizures. Oral valproate was given, which resolved the seizures.",
+        "A 40-year-old woman with colitis refractory to infliximab underwent colectomy.",
+        "A 20-year-old man presented with fever and headache. Dengue immunoglobulin M was positive.",
+        "A 70-year-old man had endocarditis by oxacillin-resistant staphylococci.",
+    ],
+)  # fmt: skip
+def test_what_treats_or_only_names_a_disease_is_no_suspect(text: str) -> None:
+    assert chosen(text) == (set(), set())

@@ -87,7 +87,7 @@ def _backward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> It
     for cue in sentence.cues:
         if cue.kind not in _BACKWARD or not disorder.end <= cue.start <= cue.end <= drug.start:
             continue
-        if cue.kind == "temporal:backward" and _relieved(sentence, disorder, cue, drug):
+        if cue.kind == "temporal:backward" and _relieved(sentence, disorder, cue):
             continue
         if _reaches(sentence, disorder, cue.start, cue.end, drug):
             yield Link(_BACKWARD[cue.kind], drug, disorder, (cue.start, cue.end))
@@ -95,10 +95,10 @@ def _backward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> It
         yield Link("indication", drug, disorder, (disorder.end, drug.start))
 
 
-def _relieved(sentence: Sentence, disorder: Found, after: Cue, drug: Found) -> bool:
+def _relieved(sentence: Sentence, disorder: Found, after: Cue) -> bool:
     """Did the disorder get better by the drug ("it improved after X"), and not by its withdrawal?"""
     course = [cue for cue in sentence.cued(*_COURSE) if disorder.end <= cue.start and cue.end <= after.start]
-    stopped = any(after.start <= cue.start and cue.end <= drug.start for cue in sentence.cued("stop", "reduce"))
+    stopped = any(after.start <= cue.start for cue in sentence.cued("stop", "reduce"))
     return bool(course) and FAMILY[course[-1].kind] in ("improve", "resolve") and not stopped
 
 

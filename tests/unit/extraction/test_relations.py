@@ -44,6 +44,7 @@ def test_drugs_of_another_sentence_are_not_linked() -> None:
     [
         ("The seizures stopped and resolved after diazepam.", False),
         ("The seizures resolved after discontinuation of diazepam.", True),
+        ("The seizures resolved two days after diazepam was withdrawn.", True),
         ("The seizures resolved but recurred after diazepam.", True),
     ],
 )

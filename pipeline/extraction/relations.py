@@ -73,6 +73,8 @@ def _forward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> Ite
             continue
         if cue.kind == "induced:forward" and cue.start - drug.end > 1:
             continue
+        if cue.kind in ("cause:forward", "weak:forward") and _brought_relief(sentence, cue, disorder):
+            continue
         if _reaches(sentence, drug, cue.start, cue.end, disorder):
             yield Link(_FORWARD[cue.kind], drug, disorder, (cue.start, cue.end))
     between = text[drug.end : disorder.start]
@@ -93,6 +95,12 @@ def _backward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> It
             yield Link(_BACKWARD[cue.kind], drug, disorder, (cue.start, cue.end))
     if drug.start - disorder.end < 80 and _TREATED.search(text, disorder.end, drug.start):
         yield Link("indication", drug, disorder, (disorder.end, drug.start))
+
+
+def _brought_relief(sentence: Sentence, by: Cue, disorder: Found) -> bool:
+    """Is what came of the drug that the disorder got better ("X led to complete resolution of the rash")?"""
+    better = (cue for cue in sentence.cued("improve", "resolve") if by.end <= cue.start and cue.end <= disorder.start)
+    return any(better) and not sentence.cued("stop", "reduce")
 
 
 def _relieved(sentence: Sentence, disorder: Found, after: Cue) -> bool:

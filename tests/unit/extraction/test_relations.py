@@ -50,3 +50,11 @@ def test_drugs_of_another_sentence_are_not_linked() -> None:
 )
 def test_what_got_better_after_a_drug_was_not_caused_by_it(sentence: str, linked: bool) -> None:
     assert ("temporal" in kinds(sentence, "diazepam", "seizures")) is linked
+
+
+@pytest.mark.parametrize(
+    ("sentence", "linked"),
+    [("Diazepam led to prompt resolution of the seizures.", False), ("Diazepam led to seizures.", True)],
+)
+def test_relief_that_a_drug_brought_is_no_harm(sentence: str, linked: bool) -> None:
+    assert ("cause" in kinds(sentence, "diazepam", "seizures")) is linked

@@ -170,7 +170,7 @@ def _stated_links(document: Document, sentence: Sentence) -> list[Link]:
 def _relieves(sentence: Sentence, left: Span, right: Span) -> bool:
     """Do the words between a drug and a disorder say that it got better, and none that a drug was stopped?"""
     better = any(left[1] <= cue.start and cue.end <= right[0] for cue in sentence.cued("improve", "resolve"))
-    return better and not sentence.cued("stop", "reduce")
+    return better and not sentence.cued("stop", "reduce", "restart")
 
 
 def _overlap(left: Span, right: Span) -> bool:
@@ -512,7 +512,7 @@ def _after_improvement(sentence: Sentence, mention: Found) -> bool:
     return any(
         cue.kind in ("improve:any", "resolve:any", "resolve:before") and 0 <= mention.start - cue.end <= 45
         for cue in sentence.cued("improve", "resolve")
-    ) and not sentence.cued("stop", "reduce")
+    ) and not sentence.cued("stop", "reduce", "restart")
 
 
 def _listed_as_harm(text: str, sentence: Sentence) -> Iterator[str]:

@@ -100,13 +100,13 @@ def _backward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> It
 def _brought_relief(sentence: Sentence, by: Cue, disorder: Found) -> bool:
     """Is what came of the drug that the disorder got better ("X led to complete resolution of the rash")?"""
     better = (cue for cue in sentence.cued("improve", "resolve") if by.end <= cue.start and cue.end <= disorder.start)
-    return any(better) and not sentence.cued("stop", "reduce")
+    return any(better) and not sentence.cued("stop", "reduce", "restart")
 
 
 def _relieved(sentence: Sentence, disorder: Found, after: Cue) -> bool:
     """Did the disorder get better by the drug ("it improved after X"), and not by its withdrawal?"""
     course = [cue for cue in sentence.cued(*_COURSE) if disorder.end <= cue.start and cue.end <= after.start]
-    stopped = any(after.start <= cue.start for cue in sentence.cued("stop", "reduce"))
+    stopped = any(after.start <= cue.start for cue in sentence.cued("stop", "reduce", "restart"))
     return bool(course) and FAMILY[course[-1].kind] in ("improve", "resolve") and not stopped
 
 

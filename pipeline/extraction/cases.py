@@ -28,7 +28,7 @@ from pipeline.extraction.groups import SIGNS, TOLD, Group, codings, verbatim
 from pipeline.extraction.groups import evidence as spans
 from pipeline.extraction.groups import name as naming
 from pipeline.extraction.people import Person
-from pipeline.extraction.signs import explains
+from pipeline.extraction.signs import covers, explains
 from pipeline.extraction.weights import weights
 from pipeline.records import (
     Assessment,
@@ -50,6 +50,7 @@ _BEFORE = re.compile(
 )
 _TENSE = 40
 """Code points around "started" in which words say that it was before what the text told so far."""
+_HELD = frozenset({"present", "possible"})
 _BREAKS = re.compile(r"[-/]")
 
 
@@ -234,7 +235,7 @@ def _narrows(group: Group, chosen: Group) -> bool:
     """Does a group explain what is itself a diagnosis ("psoriatic nail dystrophy" a "nail disorder")?"""
     best = chosen.best
     return best.entry is not None and best.entry.kind not in SIGNS and any(
-        best.key in explains(m.key) for m in group.members
+        best.key in covers(m.key) and any(one.assertion in _HELD for one in m.mentions) for m in group.members
     )  # fmt: skip
 
 
@@ -276,8 +277,8 @@ def _ended(group: Group, story: Sequence[Event]) -> str | None:
 
 
 def _explained(sign: Group, diagnosis: Group) -> bool:
-    """Does the diagnosis explain the sign (``mappings/explains.tsv``)?"""
-    return any(s.key in explains(d.key) for d in diagnosis.members for s in sign.members)
+    """Does the diagnosis explain the sign, or is this a wider name of it?"""
+    return any(s.key in covers(d.key) for d in diagnosis.members for s in sign.members)
 
 
 def _listed(drugs: Sequence[Group]) -> list[Group]:

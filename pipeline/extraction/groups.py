@@ -10,7 +10,7 @@ from operator import attrgetter
 
 from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.document import Found, Sentence, bare
-from pipeline.extraction.signs import explains
+from pipeline.extraction.signs import covers, wider
 from pipeline.extraction.zones import Zone
 from pipeline.records import Coding, Evidence
 
@@ -52,12 +52,14 @@ class Group:
         if len(self.members) == 1:
             return self.members[0]
         keys = self.keys
+        wide = {key for m in self.members for key in wider(m.key)}
         return max(
             self.members,
             key=lambda m: (
                 m.entry is not None,
+                m.key not in wide,
                 m.entry is None or m.entry.kind not in VAGUE,
-                len(explains(m.key) & keys),
+                len(covers(m.key) & keys),
                 m.score,
             ),
         )

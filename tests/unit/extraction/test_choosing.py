@@ -52,3 +52,11 @@ def test_a_drug_that_was_there_before_is_suspected(text: str, suspect: str) -> N
 )  # fmt: skip
 def test_what_treats_or_only_names_a_disease_is_no_suspect(text: str) -> None:
     assert chosen(text) == (set(), set())
+
+
+def test_a_wider_name_of_a_reaction_is_no_reaction_of_its_own_and_does_not_name_it() -> None:
+    _, reactions = chosen(
+        "A 70-year-old man took flecainide. Flecainide-induced ventricular tachycardia was found. The arrhythmia "
+        "ceased after flecainide was stopped."
+    )
+    assert reactions == {"ventricular tachycardia"}

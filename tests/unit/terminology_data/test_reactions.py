@@ -1,4 +1,4 @@
-"""The curated disorder lexicon ``mappings/reactions/*.tsv`` and ``mappings/explains.tsv``."""
+"""The curated disorder lexicon ``mappings/reactions/*.tsv``, ``mappings/explains.tsv`` and ``wider_names.tsv``."""
 
 import importlib
 import importlib.util
@@ -111,10 +111,10 @@ def test_no_name_is_a_drug() -> None:
     assert not clashes, "\n".join(clashes)
 
 
-def test_explained_signs_and_their_diagnoses_are_concepts() -> None:
-    path = MAPPINGS / "explains.tsv"
-    entries = list(rows(path))
-    assert len(entries) >= 250
+@pytest.mark.parametrize(("file", "least"), [("explains.tsv", 250), ("wider_names.tsv", 1_700)])
+def test_explained_signs_wider_names_and_their_diagnoses_are_concepts(file: str, least: int) -> None:
+    entries = list(rows(MAPPINGS / file))
+    assert len(entries) >= least
     assert len({cells[0] for _, cells in entries}) == len(entries), "a diagnosis stands twice"
     for place, cells in entries:
         assert len(cells) == 2, place
@@ -123,3 +123,15 @@ def test_explained_signs_and_their_diagnoses_are_concepts() -> None:
         assert not unknown, f"{place}: {unknown}"
         assert diagnosis not in signs, place
         assert len(set(signs)) == len(signs), place
+
+
+def test_no_name_is_wider_than_itself_by_way_of_others() -> None:
+    relation = {cells[0]: cells[1].split("|") for _, cells in rows(MAPPINGS / "wider_names.tsv")}
+    assert list(relation) == sorted(relation)
+    for name in relation:
+        reached: set[str] = set()
+        new = set(relation[name])
+        while new - reached:
+            reached |= new
+            new = {wider for one in new for wider in relation.get(one, ())}
+        assert name not in reached, name

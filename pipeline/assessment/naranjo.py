@@ -5,13 +5,13 @@ and categories (``mappings/assessment/naranjo*.tsv``) and the phrases (``cues.ts
 Pharmacol Ther 1981;30:239-245.  A question that neither record nor text answers is ``unknown`` and earns no points.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from typing import cast
 
 from pipeline.assessment.reading import Reading, drug_names, reaction_names, rows
 from pipeline.extraction.cues import Cue
-from pipeline.extraction.zones import Zone
+from pipeline.extraction.zones import TOLD, Zone
 from pipeline.records import (
     Assessment,
     Case,
@@ -27,8 +27,7 @@ from pipeline.records import (
 
 Answer = tuple[NaranjoAnswer, Evidence]
 UNKNOWN: Answer = ("unknown", [])
-_OWN: tuple[Zone, ...] = ("case", "summary")
-_AUTHORS: tuple[Zone, ...] = ("case", "summary", "general")
+_AUTHORS: frozenset[Zone] = TOLD | {"general"}
 _NEGATION_REACH = 20  # code points between a negation and the cue it denies
 _NEGATIVE = ("negative", "normal", "not detected", "absent", "unremarkable")
 _NEGATIVE_TESTS = 2  # how many negative investigations exclude other causes without a word that says so
@@ -110,7 +109,7 @@ class _Pair:
     def after_the_drug(self) -> Answer:
         """2: a time to onset, a course told of the drug, or words of sequence between drug and reaction."""
         for index, cue in self._asked("2", self.reaction_at):
-            if cue.kind == "2.no" and self.reading.zones[index] in _OWN:
+            if cue.kind == "2.no" and self.reading.zones[index] in TOLD:
                 return "no", [(cue.start, cue.end)]
         if self.reaction.time_to_onset:
             return "yes", self.reaction.facts.get("time_to_onset", [])
@@ -162,7 +161,7 @@ class _Pair:
 
     def toxic_concentration(self) -> Answer:
         """7: a level of this drug, in a sentence that names it."""
-        return _first(self.reading, self._asked("7", self.drug_at), _OWN)
+        return _first(self.reading, self._asked("7", self.drug_at), TOLD)
 
     def dose_dependent(self) -> Answer:
         """8: recurrence at a higher dose but not at a lower one, improvement on reduction, or words that say so."""
@@ -189,7 +188,7 @@ class _Pair:
 
 def _stated(reading: Reading) -> dict[str, Answer]:
     """The answers to questions that no drug need be named for."""
-    zones = {"5": _AUTHORS, "6": _OWN, "8": _OWN, "9": _OWN, "10": _OWN}
+    zones = {"5": _AUTHORS, "6": TOLD, "8": TOLD, "9": TOLD, "10": TOLD}
     told = {item: reading.questions.get(item, {}) for item in zones}
     return {
         item: _first(reading, ((index, cue) for index in told[item] for cue in told[item][index]), zones[item])
@@ -197,7 +196,7 @@ def _stated(reading: Reading) -> dict[str, Answer]:
     }
 
 
-def _first(reading: Reading, cues: Iterable[tuple[int, Cue]], zones: tuple[Zone, ...]) -> Answer:
+def _first(reading: Reading, cues: Iterable[tuple[int, Cue]], zones: Collection[Zone]) -> Answer:
     """The answer of the first cue in sentences of the given zones."""
     for index, cue in cues:
         told = cue.kind.partition(".")[2]
@@ -223,7 +222,7 @@ def _antagonists(reading: Reading) -> dict[str, Span]:
     """Antagonists that the text names in the patient's own story, each where it does so first."""
     found: dict[str, Span] = {}
     for index, cues in reading.questions.get("antagonist", {}).items():
-        if reading.zones[index] in _OWN:
+        if reading.zones[index] in TOLD:
             for cue in cues:
                 found.setdefault(reading.low[cue.start : cue.end], (cue.start, cue.end))
     return found

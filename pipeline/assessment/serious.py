@@ -11,11 +11,11 @@ from typing import get_args
 from pipeline.assessment.reading import Reading, reaction_names
 from pipeline.extraction import cues as phrases
 from pipeline.extraction.cues import Cue, fold
+from pipeline.extraction.zones import TOLD
 from pipeline.records import Case, Evidence, Reaction, Seriousness, Span
 
 _AFTER = 2
 """Sentences after one that tells the reaction in which its consequences are told."""
-_TOLD_IN = ("case", "summary")
 _DENIALS = (" no ", " not ", " never ", " without ", " potentially ", " risk of ", " can be ", " may be ", " denied ")
 _ORDER: tuple[Seriousness, ...] = get_args(Seriousness)
 
@@ -27,7 +27,7 @@ def seriousness(case: Case, reaction: Reaction, reading: Reading) -> dict[Seriou
         found["death"] = list(reaction.facts.get("outcome", []))
     named = reading.naming(reaction_names(reaction))
     places = {i for i in (reading.sentence_at(start) for start, _ in reaction.evidence) if i is not None}
-    places |= {index for index in named if reading.zones[index] in _TOLD_IN}
+    places |= {index for index in named if reading.zones[index] in TOLD}
     for index, cue in _told(reading, places, only=len(case.reactions) == 1):
         criterion: Seriousness = cue.kind  # type: ignore[assignment]
         if criterion == "death":
@@ -58,7 +58,7 @@ def _criteria(reading: Reading) -> dict[int, list[Cue]]:
     """Cues of criteria that are not denied, by sentence."""
     found: dict[int, list[Cue]] = {}
     for index, cues in enumerate(reading.cues("seriousness")):
-        if reading.zones[index] in _TOLD_IN:
+        if reading.zones[index] in TOLD:
             for cue in cues:
                 if "." not in cue.kind and cue.kind != "cause" and not _denied(reading.low, cue):
                     found.setdefault(index, []).append(cue)

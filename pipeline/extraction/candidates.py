@@ -20,9 +20,10 @@ from pipeline.extraction.course import Event
 from pipeline.extraction.cues import FAMILY
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
 from pipeline.extraction.known_effects import by_nature, effects, known, specific
-from pipeline.extraction.relations import Link, LinkKind, links
+from pipeline.extraction.relations import Link, LinkKind, links, relieves
 from pipeline.extraction.signs import explains
 from pipeline.extraction.weights import weights
+from pipeline.extraction.zones import TOLD
 from pipeline.records import Span
 from pipeline.terminology import Entry, lexicon
 
@@ -54,7 +55,6 @@ _CLOSE = 40  # code points between a drug and the words that clear it
 _BEFORE_LIST = 12  # code points for "a", "mild", "new" between such a word and the first of its list
 _TURNS = frozenset({"improve", "resolve", "stop", "reduce", "onset", "persist", "worsen", "recur", "fatal", "restart"})
 _DRUG_TURNS = frozenset({"start", "ongoing", "stop", "reduce", "switch"})
-_OWN_ZONES = frozenset({"case", "summary"})
 
 
 @dataclass(slots=True)
@@ -123,7 +123,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
         if (candidate.semantic, candidate.key) in indexed:
             candidate.features["mesh"] = indexed[candidate.semantic, candidate.key]
     for sentence in sentences:
-        if sentence.zone in _OWN_ZONES:
+        if sentence.zone in TOLD:
             for name in _listed_as_harm(document.text, sentence):
                 found["disorder", name].features["listed as harm"] = 1.0
     _explain(everything)
@@ -156,7 +156,7 @@ def _stated(document: Document, sentences: Sequence[Sentence], found: Mapping[tu
 def _stated_links(document: Document, sentence: Sentence) -> list[Link]:
     made = []
     for pair in document.pairs_at.get(sentence.index, ()):
-        if _relieves(sentence, *sorted((pair.drug_span, pair.reaction_span))):
+        if relieves(document.text, sentence, pair.drug_span, pair.reaction_span):
             continue
         drugs = [x for x in sentence.of("drug") if _overlap(x.span, pair.drug_span)]
         disorders = [x for x in sentence.of("disorder") if _overlap(x.span, pair.reaction_span)]
@@ -165,12 +165,6 @@ def _stated_links(document: Document, sentence: Sentence) -> list[Link]:
                 at = min(drug.start, disorder.start), max(drug.end, disorder.end)
                 made.append(Link("stated", drug, disorder, at))
     return made
-
-
-def _relieves(sentence: Sentence, left: Span, right: Span) -> bool:
-    """Do the words between a drug and a disorder say that it got better, and none that a drug was stopped?"""
-    better = any(left[1] <= cue.start and cue.end <= right[0] for cue in sentence.cued("improve", "resolve"))
-    return better and not sentence.cued("stop", "reduce", "restart")
 
 
 def _overlap(left: Span, right: Span) -> bool:
@@ -199,7 +193,7 @@ def _report_features(
     document: Document, sentences: Sequence[Sentence], story: Sequence[Event], everything: Sequence[Candidate]
 ) -> dict[str, float]:
     """Features of the report as a whole: does it tell of an adverse reaction at all?"""
-    own = [s for s in sentences if s.zone in _OWN_ZONES]
+    own = [s for s in sentences if s.zone in TOLD]
     denying = [_no_adverse(document.text, s) for s in own]
     adverse = [cue for s, denied in zip(own, denying, strict=True) if not denied for cue in s.cued("adverse")]
     drug_links = [x for c in everything if c.semantic == "drug" for x in c.links]
@@ -279,7 +273,7 @@ def _weigh_contexts(document: Document, sentences: Sequence[Sentence], everythin
     """Features of what the words around the mentions in the patient's own story say (``contexts``)."""
     odds: dict[tuple[Semantic, str], list[float]] = defaultdict(list)
     for sentence in sentences:
-        if sentence.zone in _OWN_ZONES:
+        if sentence.zone in TOLD:
             for mention, value in document.once(contexts.odds, sentence):
                 odds[mention.semantic, mention.key].append(value / _WEIGHTS["context scale"])
     for semantic in _SEMANTICS:
@@ -390,15 +384,15 @@ def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[
     told = [zones[m.sentence] for m in mentions]
     assertions = [m.assertion for m in mentions]
     labels = [m.label for m in mentions]
-    own_links = [x.kind for x in candidate.links if zones[x.drug.sentence] in _OWN_ZONES]
+    own_links = [x.kind for x in candidate.links if zones[x.drug.sentence] in TOLD]
     features = {
         "count": min(6, count) / 6,
         "in case": _most(told.count("case")),
         "in summary": _most(told.count("summary")),
-        "only literature": float(_OWN_ZONES.isdisjoint(told)),
+        "only literature": float(TOLD.isdisjoint(told)),
         "in first sentence": float(any(m.sentence in first for m in mentions)),
         "cause link in literature": _capped(
-            x.kind in CAUSAL and zones[x.drug.sentence] not in _OWN_ZONES for x in candidate.links
+            x.kind in CAUSAL and zones[x.drug.sentence] not in TOLD for x in candidate.links
         ),
         "negated": assertions.count("negated") / count,
         "hypothetical": assertions.count("hypothetical") / count,
@@ -460,7 +454,7 @@ def _drug_features(
     sentences: Mapping[int, Sentence],
     first_onset: int,
 ) -> dict[str, float]:
-    own = [m for m in candidate.mentions if sentences[m.sentence].zone in _OWN_ZONES]
+    own = [m for m in candidate.mentions if sentences[m.sentence].zone in TOLD]
     kinds = {event.kind for event in happened}
     entry = candidate.entry
     features = {
@@ -503,8 +497,9 @@ def _cleared(mentions: Sequence[Found], sentences: Mapping[int, Sentence]) -> bo
 
 
 def _was_no_help(sentence: Sentence, mention: Found) -> bool:
-    """ "Despite X", "unresponsive to X": X was to treat."""
-    return any(0 <= mention.start - cue.end <= 1 for cue in sentence.cued("useless"))
+    """ "Despite X", "unresponsive to X": X was to treat; not so "despite X withdrawal"."""
+    ended = any(0 <= cue.start - mention.end <= _CLOSE for cue in sentence.cued("stop", "reduce", "switch"))
+    return not ended and any(0 <= mention.start - cue.end <= 1 for cue in sentence.cued("useless"))
 
 
 def _after_improvement(sentence: Sentence, mention: Found) -> bool:
@@ -543,7 +538,7 @@ def _disorder_features(
     sentences: Mapping[int, Sentence],
     first_drug: int,
 ) -> dict[str, float]:
-    own = [m for m in candidate.mentions if sentences[m.sentence].zone in _OWN_ZONES]
+    own = [m for m in candidate.mentions if sentences[m.sentence].zone in TOLD]
     kinds = {event.kind for event in happened}
     entry = candidate.entry
     features = {

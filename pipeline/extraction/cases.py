@@ -24,12 +24,13 @@ from pipeline.extraction import (
 from pipeline.extraction.candidates import Candidate, aggravated, candidates
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Sentence, bare
-from pipeline.extraction.groups import SIGNS, TOLD, Group, codings, verbatim
+from pipeline.extraction.groups import SIGNS, Group, codings, verbatim
 from pipeline.extraction.groups import evidence as spans
 from pipeline.extraction.groups import name as naming
 from pipeline.extraction.people import Person
 from pipeline.extraction.signs import covers, explains
 from pipeline.extraction.weights import weights
+from pipeline.extraction.zones import TOLD
 from pipeline.records import (
     Assessment,
     Case,
@@ -45,11 +46,18 @@ LEAST = weights("cases")
 _ICD = "http://hl7.org/fhir/sid/icd-10-cm"
 _UNSPECIFIC = frozenset("RZ")
 """Chapters of ICD-10-CM of symptoms and of other reasons: they tell no two diagnoses apart."""
+_TAKING = re.compile(
+    r"\b(?:took|tak\w+|us(?:ed|es|ing)|receiving|consum\w+|ingest\w+|smok\w+|abus\w+)\b|^(?:was |is |been )?on$",
+    re.IGNORECASE,
+)
+"""Of the words that a drug was begun, those that tell of a habit: it may be older than what was told before."""
 _BEFORE = re.compile(
-    r"\b(?:had|has|have|having|been|ago|earlier|before|prior|previous(?:ly)?|past|last|recent(?:ly)?)\b", re.IGNORECASE
+    r"\b(?:had|has|have|having|been|ago|earlier|before|prior|previous(?:ly)?|past|last|recent(?:ly)?|since|(?:19|20)\d\d|"
+    r"(?:jan|febr)uary|march|april|june|july|august|(?:septem|octo|novem|decem)ber)\b",
+    re.IGNORECASE,
 )
 _TENSE = 40
-"""Code points around "started" in which words say that it was before what the text told so far."""
+"""Code points around "started" in which such words, dates among them, say that it may be before all that was told."""
 _HELD = frozenset({"present", "possible"})
 _BREAKS = re.compile(r"[-/]")
 
@@ -157,12 +165,12 @@ def _choose(
         return [], []
     reactions = _reactions(disorders, min(LEAST["reaction"], best_reaction), story)
     suspects = _suspects(drugs, listed)
-    if all(_came_after(document.text, drug, reactions, story) for drug in suspects):
+    if all(_came_after(document, drug, reactions, story) for drug in suspects):
         return [], []
     return reactions, suspects
 
 
-def _came_after(text: str, drug: Group, reactions: Sequence[Group], story: Sequence[Event]) -> bool:
+def _came_after(document: Document, drug: Group, reactions: Sequence[Group], story: Sequence[Event]) -> bool:
     """Was the drug begun after all reactions were there, and does nothing but its score speak against it?
 
     "Renal failure developed. She was started on X": X is for the renal failure.
@@ -171,7 +179,9 @@ def _came_after(text: str, drug: Group, reactions: Sequence[Group], story: Seque
     own = [e for e in story if keys & set(e.drugs) and e.kind not in ("named", "headline")]
     if not own or own[0].kind != "start" or any(e.kind not in ("start", "ongoing") for e in own):
         return False
-    if _BEFORE.search(text, max(0, own[0].start - _TENSE), own[0].end + _TENSE):
+    begun = document.sentences[own[0].sentence]
+    start, end = max(begun.start, own[0].start - _TENSE), min(begun.end, own[0].end + _TENSE)
+    if _TAKING.search(document.text[own[0].start : own[0].end]) or _BEFORE.search(document.text, start, end):
         return False
     told = {key for group in reactions for key in group.keys}
     if any(x.kind != "indication" and x.disorder.key in told for m in drug.members for x in m.links):

@@ -10,11 +10,12 @@ from functools import cache
 
 from pipeline.extraction import cues, drug_groups
 from pipeline.extraction.document import Document, Found, Sentence
-from pipeline.extraction.groups import TOLD, Group, codings, evidence, name, verbatim
+from pipeline.extraction.groups import Group, codings, evidence, name, verbatim
 from pipeline.extraction.numbers import table
 from pipeline.extraction.relations import Link
 from pipeline.extraction.roles import procedures
 from pipeline.extraction.weights import weights
+from pipeline.extraction.zones import TOLD
 from pipeline.records import CAUSES, Case, Concept, Span
 
 _WEIGHTS = weights("conditions")

@@ -31,15 +31,15 @@ LIST = re.compile(
 )
 """What stands between two items of one list: "A, B (C) and D"."""
 _AHEAD = re.compile(
-    r"(?:(?:an?|the|his|her|their|complete|partial|full|rapid)\s+)*+"
-    r"(?:(?:remission|resolution|recurrence|relapse|disappearance|improvement|recovery|worsening|persistence|onset|"
+    r"(?:(?:an?|the|his|her|their)\s+)*+"
+    r"(?:(?:(?:complete|partial|full|rapid)\s+)?+(?:remission|resolution|recurrence|relapse|disappearance|improvement|recovery|worsening|persistence|onset|"
     r"development|appearance|occurrence)\s+(?:of|in|from)\s+(?:(?:an?|the|his|her|their)\s+)?+)?+(?=\w)",
     re.IGNORECASE,
 )
 """Words in front of a name that a tagged span may hold: articles, and what became of it ("resolution of the")."""
 _TRAIT = re.compile(
-    r"(?:toxic|genic)\s(?:drug|agent|medication|medicine|substance|compound|antibiotic|chemotherap|potential|profile)"
-    r"(?!\w*\sreaction)",
+    r"\w(?:toxic|genic)\s(?:drugs?|agents?|medications?|medicines?|substances?|compounds?|antibiotics?|chemotherap(?:y|ies)|"
+    r"potential|profile)\b(?!-|\s(?:eruption|rash|injur|effect|damage|level|reaction|toxicit))",
     re.IGNORECASE,
 )
 """What a drug may do and nobody says it did: "nephrotoxic drugs were avoided"."""

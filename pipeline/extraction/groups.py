@@ -11,11 +11,9 @@ from operator import attrgetter
 from pipeline.extraction.candidates import Candidate
 from pipeline.extraction.document import Found, Sentence, bare
 from pipeline.extraction.signs import covers, wider
-from pipeline.extraction.zones import Zone
+from pipeline.extraction.zones import TOLD
 from pipeline.records import Coding, Evidence
 
-TOLD: frozenset[Zone] = frozenset({"case", "summary"})
-"""Zones whose sentences state facts of the case."""
 _MAX_VERBATIM = 12
 _start = attrgetter("start")
 SIGNS = frozenset({"sign", "laboratory", "event"})

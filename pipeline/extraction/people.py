@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pipeline.extraction import demographics
 from pipeline.extraction.demographics import Candidate
 from pipeline.extraction.document import Document, Sentence
+from pipeline.extraction.zones import TOLD
 from pipeline.records import Age, Sex, SexFact, TextFact
 
-_TOLD = frozenset({"case", "summary"})
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 _NUMBERED = re.compile(
     rf"\b(?:(?P<ordinal>{'|'.join(_ORDINALS)}) (?:patient|case|woman|man|girl|boy|child|infant)"
@@ -51,7 +51,7 @@ class Person:
 
 def find(document: Document) -> list[Person]:
     """The persons of a report, in the order of their introduction; one nameless person where none is introduced."""
-    told = [s for s in document.sentences if s.zone in _TOLD]
+    told = [s for s in document.sentences if s.zone in TOLD]
     candidates = demographics.patients(document.text, [s.span for s in told]) if told else []
     if len(candidates) < 2:
         person = _person(document, candidates[0] if candidates else None, document.sentences)
@@ -122,7 +122,7 @@ def _person(document: Document, candidate: Candidate | None, sentences: Sequence
             person.age = Age(value=candidate.age, unit=candidate.unit, evidence=list(candidate.age_evidence))
         if candidate.sex is not None:
             person.sex = SexFact(value=candidate.sex, evidence=list(candidate.sex_evidence))
-    told = [s.span for s in sentences if s.zone in _TOLD]
+    told = [s.span for s in sentences if s.zone in TOLD]
     for one in demographics.find(document.text):
         if one.type == "ethnicity" and any(start <= one.start < end for start, end in told):
             person.ethnicity = TextFact(value=document.text[one.start : one.end], evidence=[(one.start, one.end)])

@@ -6,10 +6,12 @@ the phrases (``mappings/extraction/cues/causality.tsv``).
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from pipeline.extraction.cues import FAMILY, Cue
-from pipeline.extraction.document import Found, Sentence
+from pipeline.extraction.cues import FAMILY
+from pipeline.extraction.document import LIST, Found, Sentence
+from pipeline.records import Span
 
 LinkKind = Literal["stated", "induced", "cause", "weak", "temporal", "loose", "indication"]
 """``stated``: the pair classifier says so; the others are named after the cue between drug and disorder."""
@@ -35,7 +37,7 @@ _INDICATION = re.compile(
 _TREATED = re.compile(
     r"\b(?:treated|managed|treatment|therapy|controlled|prescribed|received|started|given|taking|on)\b"
 )
-_COURSE = ("onset", "improve", "resolve", "worsen", "persist", "recur")
+_COURSE = ("improve", "resolve", "worsen", "persist", "recur")
 _REACH = 160
 
 
@@ -68,12 +70,13 @@ def _forward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> Ite
     """The drug stands first."""
     if disorder.start - drug.end > _REACH:
         return
+    relieved = relieves(text, sentence, drug.span, disorder.span)
     for cue in sentence.cues:
+        if relieved and cue.kind in ("cause:forward", "weak:forward"):
+            continue
         if cue.kind not in _FORWARD or not drug.end <= cue.start <= cue.end <= disorder.start:
             continue
         if cue.kind == "induced:forward" and cue.start - drug.end > 1:
-            continue
-        if cue.kind in ("cause:forward", "weak:forward") and _brought_relief(sentence, cue, disorder):
             continue
         if _reaches(sentence, drug, cue.start, cue.end, disorder):
             yield Link(_FORWARD[cue.kind], drug, disorder, (cue.start, cue.end))
@@ -86,10 +89,11 @@ def _backward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> It
     """The disorder stands first."""
     if drug.start - disorder.end > _REACH:
         return
+    relieved = relieves(text, sentence, drug.span, disorder.span)
     for cue in sentence.cues:
-        if cue.kind not in _BACKWARD or not disorder.end <= cue.start <= cue.end <= drug.start:
+        if relieved and cue.kind == "temporal:backward":
             continue
-        if cue.kind == "temporal:backward" and _relieved(sentence, disorder, cue):
+        if cue.kind not in _BACKWARD or not disorder.end <= cue.start <= cue.end <= drug.start:
             continue
         if _reaches(sentence, disorder, cue.start, cue.end, drug):
             yield Link(_BACKWARD[cue.kind], drug, disorder, (cue.start, cue.end))
@@ -97,17 +101,22 @@ def _backward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> It
         yield Link("indication", drug, disorder, (disorder.end, drug.start))
 
 
-def _brought_relief(sentence: Sentence, by: Cue, disorder: Found) -> bool:
-    """Is what came of the drug that the disorder got better ("X led to complete resolution of the rash")?"""
-    better = (cue for cue in sentence.cued("improve", "resolve") if by.end <= cue.start and cue.end <= disorder.start)
-    return any(better) and not sentence.cued("stop", "reduce", "restart")
+def relieves(text: str, sentence: Sentence, drug: Span, disorder: Span) -> bool:
+    """Do the words between a drug and a disorder say that it got better by the drug, and not by its withdrawal?
 
-
-def _relieved(sentence: Sentence, disorder: Found, after: Cue) -> bool:
-    """Did the disorder get better by the drug ("it improved after X"), and not by its withdrawal?"""
-    course = [cue for cue in sentence.cued(*_COURSE) if disorder.end <= cue.start and cue.end <= after.start]
-    stopped = any(after.start <= cue.start for cue in sentence.cued("stop", "reduce", "restart"))
-    return bool(course) and FAMILY[course[-1].kind] in ("improve", "resolve") and not stopped
+    "It resolved after X", "X led to improvement of it"; not "it resolved but recurred after X", nor "X improved the
+    arthritis but caused it".
+    """
+    left, right = sorted((drug, disorder))
+    course = [cue for cue in sentence.cued(*_COURSE) if left[1] <= cue.start and cue.end <= right[0]]
+    if not course or FAMILY[course[-1].kind] not in ("improve", "resolve"):
+        return False
+    if sentence.cued("stop", "reduce", "restart", "switch"):
+        return False
+    if disorder == left:
+        return True
+    of = [one for one in sentence.of("disorder") if course[-1].end <= one.start and one.end <= right[1]]
+    return all(LIST.fullmatch(text, one.end, after.start) for one, after in pairwise(of))
 
 
 def _reaches(sentence: Sentence, left: Found, start: int, end: int, right: Found) -> bool:

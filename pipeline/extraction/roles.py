@@ -14,8 +14,9 @@ from pipeline.extraction import drug_groups
 from pipeline.extraction.candidates import CAUSAL
 from pipeline.extraction.cues import FAMILY, Cue
 from pipeline.extraction.document import LIST, Document, Found, Sentence
-from pipeline.extraction.groups import TOLD, Group
+from pipeline.extraction.groups import Group
 from pipeline.extraction.numbers import table
+from pipeline.extraction.zones import TOLD
 from pipeline.records import DrugRole, Evidence
 
 _NEAR = 60  # code points between a cue and the drug (or the list it stands in)

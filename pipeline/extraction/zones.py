@@ -14,6 +14,8 @@ from pipeline.extraction.weights import weights
 from pipeline.records import Section, SectionKind, Span
 
 Zone = Literal["case", "summary", "literature", "general", "apart"]
+TOLD: frozenset[Zone] = frozenset({"case", "summary"})
+"""Zones whose sentences state facts of the case."""
 """``summary``: title and sentences in which the authors announce or sum up their own case; ``apart``: page furniture,
 references and other text that states no facts."""
 

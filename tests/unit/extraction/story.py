@@ -6,7 +6,8 @@ from pipeline.extraction import course, document
 from pipeline.extraction.candidates import candidates
 from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Sentence
-from pipeline.extraction.groups import TOLD, Group
+from pipeline.extraction.groups import Group
+from pipeline.extraction.zones import TOLD
 from pipeline.records import Report
 from pipeline.sources import find_sections
 

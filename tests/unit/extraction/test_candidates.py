@@ -10,7 +10,8 @@ from tests.unit.extraction.story import read
     [
         ("She had adverse events including mild colitis, anemia and rash.", {"colitis", "anemia", "rash"}),
         ("Side effects were nausea and fatigue; later she had gout.", {"nausea", "fatigue"}),
-        ("There were no side effects such as nausea.", set()),
+        ("There were no side effects, nausea included.", set()),
+        ("He was informed about side effects including nausea.", set()),
         ("Adverse events were rare, and she had gout.", set()),
         ("Her diseases included gout and asthma.", set()),
     ],

@@ -31,6 +31,13 @@ def chosen(text: str) -> tuple[set[str], set[str]]:
             "Nivolumab was withdrawn.",
             "nivolumab",
         ),
+        ("A 29-year-old woman presented with angioedema. She was taking enalapril for hypertension.", "enalapril"),
+        ("A 44-year-old man developed agranulocytosis. In January, clozapine was started.", "clozapine"),
+        (
+            "A 30-year-old woman took carbamazepine. The rash persisted despite carbamazepine withdrawal.",
+            "carbamazepine",
+        ),
+        ("A man took carbamazepine. He developed a toxic drug eruption. Carbamazepine was stopped.", "carbamazepine"),
     ],
 )
 def test_a_drug_that_was_there_before_is_suspected(text: str, suspect: str) -> None:

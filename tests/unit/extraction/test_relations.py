@@ -42,10 +42,11 @@ def test_drugs_of_another_sentence_are_not_linked() -> None:
 @pytest.mark.parametrize(
     ("sentence", "linked"),
     [
-        ("The seizures stopped and resolved after diazepam.", False),
+        ("The seizures soon resolved after diazepam.", False),
         ("The seizures resolved after discontinuation of diazepam.", True),
         ("The seizures resolved two days after diazepam was withdrawn.", True),
         ("The seizures resolved but recurred after diazepam.", True),
+        ("The seizures resolved after diazepam was switched to clobazam.", True),
     ],
 )
 def test_what_got_better_after_a_drug_was_not_caused_by_it(sentence: str, linked: bool) -> None:
@@ -54,7 +55,12 @@ def test_what_got_better_after_a_drug_was_not_caused_by_it(sentence: str, linked
 
 @pytest.mark.parametrize(
     ("sentence", "linked"),
-    [("Diazepam led to prompt resolution of the seizures.", False), ("Diazepam led to seizures.", True)],
+    [
+        ("Diazepam led to prompt resolution of the seizures.", False),
+        ("Diazepam led to resolution of fever and seizures.", False),
+        ("Diazepam led to seizures.", True),
+        ("Diazepam improved the tremor but led to seizures.", True),
+    ],
 )
 def test_relief_that_a_drug_brought_is_no_harm(sentence: str, linked: bool) -> None:
     assert ("cause" in kinds(sentence, "diazepam", "seizures")) is linked

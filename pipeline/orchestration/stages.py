@@ -117,8 +117,6 @@ def extract(staging: Staging, engine: Engine, tick: Tick, figures: dict[str, Any
     plan = staging.plan
     total = sum(plan.reports[shard] for shard in plan.made)
     done = count(1)
-    ids: dict[int, list[str]] = {}  # of the shards under way, and what was found before in those that are taken over
-    kept: dict[int, dict[str, Extraction]] = {}
     figures |= {"extracted": 0, "taken_over": 0}
 
     def rows(shard: int) -> Iterator[tuple[bytes, ...]]:
@@ -126,18 +124,18 @@ def extract(staging: Staging, engine: Engine, tick: Tick, figures: dict[str, Any
         if staging.has(shard, "extractions"):  # by a run that was killed later
             total -= plan.reports[shard]
             return
-        kept[shard] = staging.kept_extractions(shard)
-        total -= len(kept[shard])
-        ids[shard] = [report_id for report_id, _, _ in staging.to_extract(shard)]
+        kept = staging.reusable(shard)
+        total -= len(kept)
         for report_id, report, corrected in staging.to_extract(shard):
-            if report_id not in kept[shard]:
+            if report_id not in kept:
                 yield report, corrected
 
     def found(shard: int, results: Iterator[dict[str, Any]]) -> Iterator[Extraction]:
         refused: list[Refused] = []
-        for report_id in ids[shard]:
-            if report_id in kept[shard]:
-                yield kept[shard][report_id]
+        kept = staging.kept_extractions(shard)  # not before: ``rows`` may be many shards ahead
+        for report_id, _, _ in staging.to_extract(shard):
+            if report_id in kept:
+                yield kept[report_id]
                 continue
             if (row := next(results))["refused"] is None:
                 yield records.decode_extraction(row["extraction"])
@@ -145,14 +143,13 @@ def extract(staging: Staging, engine: Engine, tick: Tick, figures: dict[str, Any
                 refused.append(records.decode_refused(row["refused"]))
             tick(next(done), total)
         staging.write_refused("extraction", shard, refused)  # before the extractions get their place (``has``)
-        staging.write_kept(shard, kept[shard])
+        staging.write_kept(shard, kept)
+        figures["extracted"] += plan.reports[shard] - len(kept)
+        figures["taken_over"] += len(kept)
 
     for shard, results in _by_shard(engine, batches.extract_task(), batches.CORRECTED, plan.made, rows):
-        if shard in kept:
+        if not staging.has(shard, "extractions"):
             staging.write_extractions(shard, found(shard, results))
-            taken_over = len(kept.pop(shard))
-            figures["extracted"] += len(ids.pop(shard)) - taken_over
-            figures["taken_over"] += taken_over
         yield shard
 
 
@@ -213,16 +210,17 @@ def _by_shard(
     """Each shard with the results of its ``rows``, to be taken before the next.
 
     To the engine, all are one stream: its workers go on with the next shard while the caller deals with the last one.
+    No batch is of two shards: where few reports of each have changed, it would take many to fill one.
     """
     owners: deque[int] = deque()  # of the rows under way
 
-    def every() -> Iterator[tuple[bytes, ...]]:
+    def every() -> Iterator[pa.RecordBatch]:
         for shard in shards:
-            for row in rows(shard):
-                owners.append(shard)
-                yield row
+            for batch in batches.batches(rows(shard), schema):
+                owners.extend([shard] * batch.num_rows)
+                yield batch
 
-    results = _run(engine, task, batches.batches(every(), schema))
+    results = _run(engine, task, every())
     waiting = iter(shards)
     for owner, own in groupby(results, lambda _: owners.popleft()):
         while (shard := next(waiting)) != owner:

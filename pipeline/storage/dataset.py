@@ -4,7 +4,7 @@ Belongs here: finding and decoding published files.  Does not belong here: judgi
 (``pipeline.validation``).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,9 @@ class Dataset:
         """FHIR versions it was written in."""
         return tuple(version for version in FHIR_VERSIONS if version in self.manifest["counts"]["resources"])
 
-    def table(self, table: str, shard: int) -> pa.Table:
-        """One Parquet table of one shard."""
-        return pq.ParquetFile(self.paths.table(table, shard)).read()
+    def table(self, table: str, shard: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """One Parquet table of one shard; of all columns, or of some."""
+        return pq.ParquetFile(self.paths.table(table, shard)).read(columns)
 
     def tables(self, shard: int) -> dict[str, pa.Table]:
         """All Parquet tables of one shard; a dataset of an earlier version may have fewer."""
@@ -74,7 +74,7 @@ class Dataset:
 
         ``check`` (``validation.resources.check``) says anew what is wrong with each.
         """
-        cases = self.table("cases", shard).select(["case_id", "report_id"]).to_pylist()
+        cases = self.table("cases", shard, ["case_id", "report_id"]).to_pylist()
         for case, resources in zip(cases, self.bundled(shard, version), strict=True):
             yield CaseResources(
                 **case,

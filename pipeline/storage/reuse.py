@@ -86,6 +86,10 @@ class Earlier:
             found |= self._record(old).reports
         return {report_id: digest for report_id, digest in found.items() if shard_of(report_id, self._shards) == shard}
 
+    def reusable(self, shard: int, digests: Mapping[str, str]) -> set[str]:
+        """Those reports of ``digests`` that can be taken over."""
+        return {report_id for old in self._usable(shard) for report_id in self._reusable(old, digests)}
+
     def extractions(self, shard: int, digests: Mapping[str, str]) -> dict[str, Extraction]:
         """What was found in those reports of ``digests`` that can be taken over, by report id.
 
@@ -93,14 +97,11 @@ class Earlier:
         """
         found: dict[str, Extraction] = {}
         for old in self._usable(shard):
-            known = self._record(old).reports
-            read = self._dataset_.tables(old)
-            there = set(read["reports"].column("report_id").to_pylist()) - self._withheld
-            kept = {i: Extraction(id=i) for i in there if i in digests and known.get(i) == digests[i]}
-            for row in read["mentions"].to_pylist():
+            kept = {report_id: Extraction(id=report_id) for report_id in self._reusable(old, digests)}
+            for row in self._dataset_.table("mentions", old).to_pylist():
                 if (extraction := kept.get(row["report_id"])) is not None:
                     extraction.mentions.append(tables.mention_of(row))
-            for line in read["cases"].column("case_json").to_pylist():
+            for line in self._dataset_.table("cases", old, ["case_json"]).column("case_json").to_pylist():
                 case = decode_case(line)
                 if case.report_id in kept:
                     kept[case.report_id].cases.append(case)
@@ -173,6 +174,11 @@ class Earlier:
         """Those of ``_sources`` whose files are what the manifest says, byte for byte."""
         usable = self._same_makers and self._refusals_known
         return [old for old in self._sources(shard) if usable and self._sound(old)]
+
+    def _reusable(self, old: int, digests: Mapping[str, str]) -> set[str]:
+        known = self._record(old).reports
+        there = self._dataset_.table("reports", old, ["report_id"]).column("report_id").to_pylist()
+        return {i for i in there if i in digests and known.get(i) == digests[i]} - self._withheld
 
     def _record(self, shard: int) -> ShardRecord:
         try:

@@ -218,6 +218,12 @@ class Staging:
         """Times and counts by stage, in the order in which stages ended."""
         return {stage: one for line in read_lines(self.paths.figures) for stage, one in orjson.loads(line).items()}
 
+    def reusable(self, shard: int) -> set[str]:
+        """Reports of the shard that ``kept_extractions`` gives, without reading what was found in them."""
+        if self.plan.fresh:
+            return set()
+        return self.earlier.reusable(shard, self._digests(shard))
+
     def kept_extractions(self, shard: int) -> dict[str, Extraction]:
         """What was found before in reports of the shard that have not changed, by report id."""
         if self.plan.fresh:
@@ -229,10 +235,14 @@ class Staging:
         write_lines(self._file(shard, "kept"), map(orjson.dumps, report_ids))
 
     def kept_reports(self, shard: int, versions: Sequence[FhirVersion]) -> set[str]:
-        """Reports whose extractions were taken over, if ``versions`` of their cases' resources can be, too."""
+        """Reports whose extractions were taken over, if ``versions`` of their cases' resources can be, too.
+
+        The dataset in place may have been damaged since, if a killed run took the extractions over.
+        """
         if not self.earlier.built(versions):
             return set()
-        return {orjson.loads(line) for line in read_lines(self._file(shard, "kept"))}
+        kept = {orjson.loads(line) for line in read_lines(self._file(shard, "kept"))}
+        return kept & self.reusable(shard)
 
     def kept_resources(self, shard: int, versions: Sequence[FhirVersion]) -> Iterator[dict[FhirVersion, CaseResources]]:
         """What was built before of each case of ``kept_reports``, in the order of ``cases``."""

@@ -1,19 +1,25 @@
 """A run over input that has changed a little: what is made anew, and that nobody can tell from the result."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.corrections import Change, Correction, Fact, digest
+from pipeline.engines import Task, in_order
+from pipeline.engines.local import InlineEngine
+from pipeline.orchestration import stages
 from pipeline.paths import DatasetPaths
-from pipeline.records import Report
-from pipeline.storage import Dataset, current, manifest
+from pipeline.records import Extraction, Report
+from pipeline.storage import Dataset, Staging, current, manifest
+from pipeline.storage.shards import shard_of
 from tests.unit.orchestration.pipeline_samples import extracted, report, run, stand_ins
 from tests.unit.storage import storage_samples
 from tests.unit.storage.storage_samples import files
@@ -274,6 +280,74 @@ def test_what_a_killed_run_has_done_is_not_done_again(tmp_path: Path, monkeypatc
     assert record["changes"]["new"] == 12
     run(tmp_path / "two", [*reports[:-1], report("r11", "other")])
     assert published(tmp_path / "one") == published(tmp_path / "two")
+
+
+def test_what_a_killed_run_took_over_is_mapped_anew_where_the_dataset_was_damaged_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = corpus(a="one", b="two", c="one")
+    run(tmp_path / "one", reports[:2])
+    with monkeypatch.context() as killed:
+        killed.setattr("pipeline.orchestration.stages.build", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "one", reports)
+    with (tmp_path / "one" / "fhir" / "R5" / "bundles.ndjson").open("ab") as bundles:
+        bundles.write(b" ")
+    run(tmp_path / "one", reports)
+    run(tmp_path / "two", reports)
+    assert published(tmp_path / "one") == published(tmp_path / "two")
+
+
+AHEAD = 4
+
+
+class ReadingAhead(InlineEngine):
+    """Reads so many batches ahead of the results, as engines with workers do."""
+
+    def run(self, task: Task, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        def submit(batch: pa.RecordBatch) -> "Future[pa.RecordBatch]":
+            done: Future[pa.RecordBatch] = Future()
+            done.set_result(task.function(batch))
+            return done
+
+        for _, result in in_order(batches, submit, lambda: AHEAD):
+            yield result
+
+
+def test_where_few_reports_of_each_shard_changed_what_is_taken_over_is_held_of_one_shard_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    read: list[int] = []
+
+    class Kept(dict[str, Extraction]):
+        def __del__(self) -> None:
+            held.pop()
+
+    def kept(staging: Staging, shard: int, real: Any = Staging.kept_extractions) -> Kept:
+        assert held == []
+        held.append(shard)
+        return Kept(real(staging, shard))
+
+    def reusable(staging: Staging, shard: int, real: Any = Staging.reusable) -> set[str]:
+        read.append(shard)
+        found: set[str] = real(staging, shard)
+        return found
+
+    ids = [f"r{n}" for n in range(40)]
+    run(tmp_path, corpus(**dict.fromkeys(ids, "one")))
+    staging = Staging(DatasetPaths(tmp_path))
+    changed = {min(name for name in ids if shard_of(name, 16) == shard) for shard in {shard_of(i, 16) for i in ids}}
+    plan = staging.spool(
+        corpus(**{name: "two" if name in changed else "one" for name in ids}), options={"fhir": "both"}
+    )
+    assert len(plan.made) == len(changed) > 3 * AHEAD
+    monkeypatch.setattr(Staging, "kept_extractions", kept)
+    monkeypatch.setattr(Staging, "reusable", reusable)
+    figures: dict[str, Any] = {}
+    for written, _ in enumerate(stages.extract(staging, ReadingAhead(), lambda *_: None, figures)):
+        assert len(read) - written <= AHEAD + 1
+    assert figures == {"extracted": len(changed), "taken_over": 40 - len(changed)}
 
 
 def test_the_source_is_the_last_field_of_a_report() -> None:

@@ -99,7 +99,7 @@ def test_neither_do_other_commands(ran: tuple[Path, Result], hostile: Path) -> N
         told(case2fhir("load", str(out), "--server", server.url))
 
 
-@pytest.mark.parametrize("stage", ["extract", "assess", "_build"])
+@pytest.mark.parametrize("stage", ["extract", "assess_all", "_build"])
 def test_a_defect_of_ours_does_not_quote_the_report_either(
     stage: str, hostile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -320,7 +320,7 @@ def test_a_program_that_starts_the_server_is_told_the_address_in_one_line_of_jso
             opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
             assert b"case2fhir review" in opener.open(told["url"], timeout=20).read()
         finally:
-            process.terminate()
+            process.kill()  # also where a runner has its children ignore SIGTERM
         assert process.stdout.read() == ""
     assert told["cases"] == 1
     assert told["corrections"] == str(tmp_path / "ds.corrections.jsonl")

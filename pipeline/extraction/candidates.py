@@ -30,7 +30,8 @@ from pipeline.terminology import Entry, lexicon
 WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
 PRIORS = MAPPINGS / "extraction" / "concept_priors.tsv"
 _WEIGHTS = weights("candidates")
-JUDGED = frozenset({"cleared", "listed as harm", "mesh", "no help"})
+_BY_HAND = ("cleared", "listed as harm", "no help")  # in ``mappings/extraction/weights.tsv``
+JUDGED = frozenset({*_BY_HAND, "mesh"})
 """Features whose weight is judged, not fitted."""
 PARTNER_FEATURES = frozenset(
     {
@@ -334,7 +335,7 @@ def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> No
 
 def score(model: str, features: dict[str, float]) -> float:
     """The probability that a drug is a suspect, or a disorder a reaction."""
-    judged = sum(_WEIGHTS[name] * features.get(name, 0.0) for name in ("cleared", "listed as harm", "no help"))
+    judged = sum(_WEIGHTS[name] * features.get(name, 0.0) for name in _BY_HAND)
     total = features.get("mesh", 0.0) + judged + log_odds(model, features)
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
@@ -507,7 +508,7 @@ def _after_improvement(sentence: Sentence, mention: Found) -> bool:
     return any(
         cue.kind in ("improve:any", "resolve:any", "resolve:before") and 0 <= mention.start - cue.end <= 45
         for cue in sentence.cued("improve", "resolve")
-    ) and not sentence.cued("stop", "reduce", "restart")
+    ) and not sentence.cued("stop", "reduce")
 
 
 def _listed_as_harm(text: str, sentence: Sentence) -> Iterator[str]:

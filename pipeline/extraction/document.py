@@ -32,7 +32,8 @@ LIST = re.compile(
 """What stands between two items of one list: "A, B (C) and D"."""
 _AHEAD = re.compile(
     r"(?:(?:an?|the|his|her|their)\s+)*+"
-    r"(?:(?:(?:complete|partial|full|rapid)\s+)?+(?:remission|resolution|recurrence|relapse|disappearance|improvement|recovery|worsening|persistence|onset|"
+    r"(?:(?:(?:complete|partial|full|rapid)\s+)?+"
+    r"(?:remission|resolution|recurrence|relapse|disappearance|improvement|recovery|worsening|persistence|onset|"
     r"development|appearance|occurrence)\s+(?:of|in|from)\s+(?:(?:an?|the|his|her|their)\s+)?+)?+(?=\w)",
     re.IGNORECASE,
 )

@@ -37,6 +37,8 @@ _INDICATION = re.compile(
 _TREATED = re.compile(
     r"\b(?:treated|managed|treatment|therapy|controlled|prescribed|received|started|given|taking|on)\b"
 )
+_RELIEVING = frozenset({"cause:forward", "weak:forward", "temporal:backward"})
+"""Cues that tie a drug to what it made better as well as to what it did harm by ("led to", "after")."""
 _COURSE = ("improve", "resolve", "worsen", "persist", "recur")
 _REACH = 160
 
@@ -70,13 +72,12 @@ def _forward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> Ite
     """The drug stands first."""
     if disorder.start - drug.end > _REACH:
         return
-    relieved = relieves(text, sentence, drug.span, disorder.span)
     for cue in sentence.cues:
-        if relieved and cue.kind in ("cause:forward", "weak:forward"):
-            continue
         if cue.kind not in _FORWARD or not drug.end <= cue.start <= cue.end <= disorder.start:
             continue
         if cue.kind == "induced:forward" and cue.start - drug.end > 1:
+            continue
+        if cue.kind in _RELIEVING and relieves(text, sentence, drug.span, disorder.span):
             continue
         if _reaches(sentence, drug, cue.start, cue.end, disorder):
             yield Link(_FORWARD[cue.kind], drug, disorder, (cue.start, cue.end))
@@ -89,11 +90,10 @@ def _backward(text: str, sentence: Sentence, drug: Found, disorder: Found) -> It
     """The disorder stands first."""
     if drug.start - disorder.end > _REACH:
         return
-    relieved = relieves(text, sentence, drug.span, disorder.span)
     for cue in sentence.cues:
-        if relieved and cue.kind == "temporal:backward":
-            continue
         if cue.kind not in _BACKWARD or not disorder.end <= cue.start <= cue.end <= drug.start:
+            continue
+        if cue.kind in _RELIEVING and relieves(text, sentence, drug.span, disorder.span):
             continue
         if _reaches(sentence, disorder, cue.start, cue.end, drug):
             yield Link(_BACKWARD[cue.kind], drug, disorder, (cue.start, cue.end))

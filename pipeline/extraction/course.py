@@ -757,6 +757,11 @@ def _disorders(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str,
     around = [one.key for one in mentions if _holds(one, cue)]
     if around:
         return tuple(around[:1])
+    if cue.kind.startswith("fatal"):
+        cause = _CAUSE_OF_DEATH.match(text, cue.start, min(cue.end + _BESIDE, sentence.end))
+        killed = [one for one in mentions if cause is not None and 0 <= one.start - cause.end() <= _BESIDE]
+        if killed:
+            return tuple(one.key for one in _members(text, cue, killed, backward=False))
     if (
         side != "after"
         and not _governs(text, cue)

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from pipeline.data import MAPPINGS, rows
-from pipeline.extraction import drug_groups
+from pipeline.extraction import drug_groups, signs
 from pipeline.extraction.cues import FAMILY, Cue
 from pipeline.extraction.document import LIST, Document, Found, Sentence
 from pipeline.records import ActionTaken, Dechallenge, Evidence, Outcome, Rechallenge
@@ -753,6 +753,7 @@ def _disorders(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str,
     mentions = [
         one for one in sentence.of("disorder")
         if one.assertion != "family" and not any(f.start <= one.start and one.end <= f.end for f in functions)
+        and not _general(sentence, one)
     ]  # fmt: skip
     around = [one.key for one in mentions if _holds(one, cue)]
     if around:
@@ -774,6 +775,8 @@ def _disorders(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str,
         before[0].end + 1 < one.start and one.end <= cue.start for one in (*functions, *sentence.cued("sign"))
     ):
         before = []  # "despite better vision, the other findings remained"
+    if after and any(cue.start <= one.start and one.end < after[0].start for one in sentence.cued("sign")):
+        after = []  # "resolution of all symptoms, weight gain"
     if side == "after":
         chosen = after
     elif side == "before":
@@ -785,6 +788,13 @@ def _disorders(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str,
     else:
         chosen = after if after and re.fullmatch(r"\W*(?:\w+\W+)?", text[cue.end : after[0].start]) else []
     return tuple(dict.fromkeys(one.key for one in chosen))
+
+
+def _general(sentence: Sentence, name: Found) -> bool:
+    """Does a mention name nothing in particular ("toxicity", "symptoms", "skin lesions")?"""
+    if name.entry is not None:
+        return name.entry.kind == "event"
+    return any(name.start <= sign.start and sign.end == name.end for sign in sentence.cued("sign"))
 
 
 def _governs(text: str, cue: Cue) -> bool:
@@ -1084,6 +1094,13 @@ def _about(event: Event, reaction: Collection[str], others: Collection[str]) -> 
     return not event.underlying and not set(event.disorders) & set(others)
 
 
+def _of_part(event: Event, reaction: Collection[str]) -> bool:
+    """Does an event happen to something else than the reaction, which at most is a part of it?"""
+    if event.disorders:
+        return not any(key in signs.wider(name) or name in signs.wider(key) for key in event.disorders for name in reaction)
+    return bool(event.organ) and not any(_organs(name) for name in reaction)
+
+
 def _first_sign(story: Sequence[Event], reaction: Collection[str], others: Collection[str]) -> Event | None:
     """Where the story comes to the reaction: it is named, or something sets in after a drug was named."""
     named = next((e for e in story if e.kind == "named" and set(e.disorders) & set(reaction)), None)
@@ -1118,9 +1135,10 @@ def outcome(story: Sequence[Event], reaction: Collection[str], others: Collectio
             continue
         if event.kind == "norecur" and event.disorders and not named:
             continue
-        following = _after(
-            "unknown" if named and not by_name and event.kind != "discharge" else state, event.kind, named
-        )
+        kind = event.kind
+        if kind == "resolve" and not named and _of_part(event, reaction):
+            kind = "improve"  # "the dyspnea resolved": one of several things
+        following = _after("unknown" if named and not by_name and kind != "discharge" else state, kind, named)
         if following is not None:
             state, by_name, evidence = following, named, [event.span]
     return state, evidence

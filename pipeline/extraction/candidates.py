@@ -195,7 +195,8 @@ def _report_features(
 ) -> dict[str, float]:
     """Features of the report as a whole: does it tell of an adverse reaction at all?"""
     own = [s for s in sentences if s.zone in TOLD]
-    denying = [_no_adverse(document.text, s) for s in own]
+    began = max((e.sentence for e in story if e.kind == "onset" and e.disorders), default=-1)
+    denying = [_no_adverse(document.text, s, before=s.index < began) for s in own]
     adverse = [cue for s, denied in zip(own, denying, strict=True) if not denied for cue in s.cued("adverse")]
     drug_links = [x for c in everything if c.semantic == "drug" for x in c.links]
     return {
@@ -209,12 +210,15 @@ def _report_features(
     }  # fmt: skip
 
 
-def _no_adverse(text: str, sentence: Sentence) -> bool:
-    """Does a sentence say that there were no adverse effects? ("She recovered without complications" does not.)"""
+def _no_adverse(text: str, sentence: Sentence, before: bool) -> bool:
+    """Does a sentence say that there were no adverse effects? ("She recovered without complications" does not.)
+
+    ``before``: what it tells was before a disorder set in; then only an operation or a birth can have been without.
+    """
     recovery = bool(sentence.cued("resolve", "improve", "discharge"))
     adverse = [
         cue.start for cue in sentence.cued("adverse")
-        if cue.kind == "adverse" and not (recovery and text.startswith("complication", cue.start))
+        if cue.kind == "adverse" and not (recovery if text.startswith("complication", cue.start) else before)
     ]  # fmt: skip
     denials = [cue.end for cue in sentence.cued("negated") if cue.kind == "negated:forward"] if adverse else []
     return any(bisect_left(adverse, end) < bisect_right(adverse, end + 20) for end in denials)

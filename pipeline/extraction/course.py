@@ -1097,7 +1097,9 @@ def _about(event: Event, reaction: Collection[str], others: Collection[str]) -> 
 def _of_part(event: Event, reaction: Collection[str]) -> bool:
     """Does an event happen to something else than the reaction, which at most is a part of it?"""
     if event.disorders:
-        return not any(key in signs.wider(name) or name in signs.wider(key) for key in event.disorders for name in reaction)
+        return not any(
+            key in signs.wider(name) or name in signs.wider(key) for key in event.disorders for name in reaction
+        )
     return bool(event.organ) and not any(_organs(name) for name in reaction)
 
 

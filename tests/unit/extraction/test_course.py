@@ -179,23 +179,23 @@ OUTCOMES = [
     ("She made an uneventful recovery.", "recovered"),
     ("The rash completely disappeared within ten days.", "recovered"),
     ("Her symptoms improved and then resolved completely.", "recovered"),
-    ("Liver enzymes returned to normal.", "recovered"),
+    ("Liver enzymes returned to normal.", "recovering"),
     ("She was discharged. At follow-up she was asymptomatic.", "recovered"),
     ("The rash improved. There was no recurrence.", "recovered"),
     ("There was a quick resolution of the rash.", "recovered"),
     ("The rash was reversed by ciclosporin.", "recovered"),
-    ("The itching stopped within two days.", "recovered"),
+    ("The itching stopped within two days.", "recovering"),
     ("She became free of lesions.", "recovered"),
     ("She has been well since.", "recovered"),
     ("Two weeks later the skin was normal.", "recovered"),
-    ("The swelling subsided.", "recovered"),
+    ("The swelling subsided.", "recovering"),
     ("She was discharged symptom-free.", "recovered"),
     ("Biopsy showed dermatitis 20 U/L. The patient totally recovered within 29 days.", "recovered"),
-    ("There were no lesions. Her vision returned.", "recovered"),
+    ("There were no lesions. Her vision returned.", "recovering"),
     ("Prednisone brought a full and rapid remission of the rash.", "recovered"),
     ("After that this reaction ceased.", "recovered"),
     ("She gradually recovered.", "recovered"),
-    ("The pain was abolished.", "recovered"),
+    ("The pain was abolished.", "recovering"),
     ("The rash progressively reverted.", "recovered"),
     ("This led the patient to achieve a full recovery.", "recovered"),
     ("There was complete improvement.", "recovered"),
@@ -237,6 +237,12 @@ OUTCOMES = [
     ("She died of multiorgan failure.", "fatal"),
     ("The patient died on day 5.", "fatal"),
     ("The outcome was fatal.", "fatal"),
+    ("After a short-term improvement she died of the rash.", "fatal"),
+    ("She initially had clinical improvement but eventually died.", "fatal"),
+    ("The rash was successfully treated with prednisone.", "recovered"),
+    ("She returned after a month without any complaints.", "recovered"),
+    ("There was partial remission of the rash.", "recovering"),
+    ("The rash was not responding to prednisone.", "not_recovered"),
     ("The rash resolved. She died two years later of lung cancer.", "recovered"),
     ("Her disease progressed and she finally died.", "unknown"),
     ("She died eight months later.", "unknown"),
@@ -286,7 +292,21 @@ def test_the_finding_of_another_organ_is_no_recovery() -> None:
     text = "A man took imatinib and developed cardiomyopathy. Liver function returned to normal."
     assert course.outcome(story(text), {"cardiomyopathy"}, frozenset())[0] == "unknown"
     assert course.outcome(story(text), {"hepatitis"}, frozenset())[0] == "recovered"
-    assert course.outcome(story(text), {"drug reaction"}, frozenset())[0] == "recovered"
+    assert course.outcome(story(text), {"drug reaction"}, frozenset())[0] == "recovering"
+
+
+def test_what_resolves_beside_the_reaction_is_only_a_part_of_it() -> None:
+    assert ended("The dyspnea resolved.")[0] == "recovering"
+    assert ended("She became free of complaints, dyspnea and fever.")[0] != "recovering"
+    assert ended("The toxicity resolved.")[0] == "recovered"
+    assert ended("There was complete remission of symptoms, dyspnea and fever.")[0] == "recovered"
+
+
+def test_a_death_is_told_of_its_cause() -> None:
+    text = "A man took imatinib but he died on day 17 due to a severe tumor lysis syndrome."
+    assert course.outcome(story(text), {"tumor lysis syndrome"}, frozenset())[0] == "fatal"
+    text = "A man took imatinib and had a rash and a hepatitis. He died of hepatitis."
+    assert course.outcome(story(text), {"rash"}, {"hepatitis"})[0] == "unknown"
 
 
 def test_a_function_that_is_ill_by_its_name_does_not_return_to_health() -> None:

@@ -58,6 +58,7 @@ _BEFORE = re.compile(
 )
 _TENSE = 40
 """Code points around "started" in which such words, dates among them, say that it may be before all that was told."""
+_GOING_ON = frozenset({"start", "ongoing", "continue"})
 _HELD = frozenset({"present", "possible"})
 _BREAKS = re.compile(r"[-/]")
 
@@ -177,16 +178,23 @@ def _came_after(document: Document, drug: Group, reactions: Sequence[Group], sto
     """
     keys = drug.keys
     own = [e for e in story if keys & set(e.drugs) and e.kind not in ("named", "headline")]
-    if not own or own[0].kind != "start" or any(e.kind not in ("start", "ongoing") for e in own):
-        return False
-    begun = document.sentences[own[0].sentence]
-    start, end = max(begun.start, own[0].start - _TENSE), min(begun.end, own[0].end + _TENSE)
-    if _TAKING.search(document.text[own[0].start : own[0].end]) or _BEFORE.search(document.text, start, end):
-        return False
-    told = {key for group in reactions for key in group.keys}
-    if any(x.kind != "indication" and x.disorder.key in told for m in drug.members for x in m.links):
+    start = next((e for e in own if e.kind == "start"), None)
+    if start is None or any(e.kind not in _GOING_ON for e in own):
         return False
     first = min(m.mentions[0].start for m in drug.members)
+    if own[0] is not start and (own[0].sentence != start.sentence or first < start.end):
+        return False  # else what stands before "was started on X" is not of X
+    begun = document.sentences[start.sentence]
+    around = max(begun.start, start.start - _TENSE), min(begun.end, start.end + _TENSE)
+    if _TAKING.search(document.text[start.start : start.end]) or _BEFORE.search(document.text, *around):
+        return False
+    told = {key for group in reactions for key in group.keys}
+    if any(key in name for key in keys for name in told):
+        return False  # "heparin-induced thrombocytopenia"
+    helped = any(m.features["relieves"] for m in drug.members)
+    idle = {"indication", "stated", "loose"} if helped else {"indication"}  # links that a relief explains too
+    if any(x.kind not in idle and x.disorder.key in told for m in drug.members for x in m.links):
+        return False
     return all(any(m.mentions[0].start < first for m in group.members) for group in reactions)
 
 

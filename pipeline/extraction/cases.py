@@ -59,6 +59,8 @@ _BEFORE = re.compile(
 _TENSE = 40
 """Code points around "started" in which such words, dates among them, say that it may be before all that was told."""
 _GOING_ON = frozenset({"start", "ongoing", "continue"})
+_EITHER = frozenset({"stated", "loose"})
+"""Links that may as well be of a drug to what it was given for."""
 _HELD = frozenset({"present", "possible"})
 _BREAKS = re.compile(r"[-/]")
 
@@ -191,9 +193,11 @@ def _came_after(document: Document, drug: Group, reactions: Sequence[Group], sto
     told = {key for group in reactions for key in group.keys}
     if any(key in name for key in keys for name in told):
         return False  # "heparin-induced thrombocytopenia"
-    helped = any(m.features["relieves"] for m in drug.members)
-    idle = {"indication", "stated", "loose"} if helped else {"indication"}  # links that a relief explains too
-    if any(x.kind not in idle and x.disorder.key in told for m in drug.members for x in m.links):
+    links = [x for m in drug.members for x in m.links if x.disorder.key in told]
+    meant = any(m.features["relieves"] for m in drug.members) or any(
+        x.kind == "indication" and x.disorder.key in {group.best.key for group in reactions} for x in links
+    )
+    if any(x.kind != "indication" and not (meant and x.kind in _EITHER) for x in links):
         return False
     return all(any(m.mentions[0].start < first for m in group.members) for group in reactions)
 

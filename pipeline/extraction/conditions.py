@@ -100,7 +100,8 @@ def _concept(group: Group, own: Sequence[Found]) -> Concept:
     best = group.best
     forms = verbatim(own)
     stage = next((word for word in _STAGES for form in forms if form.lower().startswith(f"{word} ")), None)
-    term = f"{stage} {name(best)}" if stage and not name(best).startswith(stage) else name(best)
+    told = stage is None or name(best).startswith(stage) or "metasta" in name(best)
+    term = name(best) if told else f"{stage} {name(best)}"
     return Concept(term=term, codings=codings(best), verbatim=forms, evidence=evidence(own))
 
 

@@ -138,7 +138,11 @@ def _rechallenge(
     result: Course, ends: Sequence[Event], restarts: Sequence[Event], happened: Sequence[Event],
     course_of_it: Sequence[Event], taken: Collection[int],
 ) -> None:  # fmt: skip
-    """Did the reaction come back on re-exposure? At any of several counts (ICH E2B(R3) G.k.9.i.4)."""
+    """Did the reaction come back on re-exposure? At any of several counts (ICH E2B(R3) G.k.9.i.4).
+
+    What only begins or worsens then ("after the second course") came back if the drug had ended or the reaction abated.
+    """
+    over = min((e.when for e in (*ends, *(e for e in course_of_it if e.kind in BETTER))), default=float("inf"))
     for again in restarts:
         after = [
             e for e in course_of_it
@@ -148,8 +152,9 @@ def _rechallenge(
         came_back = next(
             (
                 e for e in after
-                if e.kind in ("recur", "worsen", "repeat")
-                or (e.kind == "onset" and e.disorders and e.sentence == again.sentence and not e.underlying)
+                if e.kind in ("recur", "repeat")
+                or (over < again.when and e.kind == "worsen")
+                or (over < again.when and e.kind == "onset" and _named_again(e, again))
             ),
             None,
         )  # fmt: skip
@@ -172,6 +177,11 @@ def _rechallenge(
         result.rechallenge, result.rechallenge_evidence = "positive", [repeat.span]
     elif any(e.kind in ("stop", "switch") for e in ends):
         result.rechallenge = "not_done"
+
+
+def _named_again(onset: Event, again: Event) -> bool:
+    """Does the sentence of a re-exposure tell what set in then?"""
+    return bool(onset.disorders) and onset.sentence == again.sentence and not onset.underlying
 
 
 def _spans(*told: Event) -> Evidence:

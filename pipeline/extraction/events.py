@@ -304,10 +304,10 @@ def _negated(text: str, sentence: Sentence, cue: Cue) -> bool:
                 listed or _WORDING["negation gap"].fullmatch(text, other.end, cue.start)
             ):
                 return True
-            if cue.kind.startswith("restart") and any(
-                (other.end, cue.start) == (one.start - 1, one.end + 1) for one in sentence.of("drug")
+            if cue.kind.startswith(("restart", "recur")) and any(
+                (other.end, cue.start) == (one.start - 1, one.end + 1) for one in sentence.found
             ):
-                return True  # "no imatinib rechallenge"
+                return True  # "no imatinib rechallenge", "without rash recurrence"
             if other.start < cue.start < other.end:
                 return True
         elif other.kind == "negated:backward" and 0 <= other.start - cue.end <= 3:

@@ -102,6 +102,7 @@ RECHALLENGES = [
     ("A challenge with imatinib was negative.", "negative"),
     ("She has since resumed imatinib with no further rash.", "negative"),
     ("After resumption of imatinib a recurrence has not been observed.", "negative"),
+    ("Imatinib was reintroduced for seven months without rash recurrence.", "negative"),
     ("No imatinib rechallenge was attempted.", "not_done"),
     ("Re-exposure was planned.", "not_done"),
     ("Rechallenge was not performed.", "not_done"),
@@ -115,6 +116,12 @@ RECHALLENGES = [
 @pytest.mark.parametrize(("text", "expected"), RECHALLENGES, ids=[text for text, _ in RECHALLENGES])
 def test_rechallenge(text: str, expected: str) -> None:
     assert told(STOPPED + text).rechallenge == expected
+
+
+def test_what_begins_at_a_second_course_did_not_come_back() -> None:
+    text = "A man was given imatinib. After the second course of imatinib he developed a rash."
+    result = course.course(story(text), {DRUG}, {REACTION})
+    assert (result.dechallenge, result.rechallenge) == ("unknown", "unknown")
 
 
 def test_no_rechallenge_is_known_where_no_stop_is_told() -> None:

@@ -64,6 +64,7 @@ OTHER_TIMES = [
     "He took imatinib for psoriasis and had a rash. The rash improved after two months of treatment.",
     "He took imatinib. After 11 months of progressive rash he was seen.",
     "On the third day of life a baby under imatinib developed a rash.",
+    "He took imatinib. His rash was worst by day 7 of his illness.",
     "He took imatinib and, for ten years, on aspirin. He developed a rash.",
     "He developed a rash. He was then treated with prednisone for 8 days. Imatinib was not given.",
     "He developed a rash. He went on with imatinib for 8 days, and it resolved.",

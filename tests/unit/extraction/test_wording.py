@@ -18,7 +18,7 @@ def test_every_pattern_matches_its_example(entry: Entry) -> None:
     assert entry.pattern == entry.pattern.strip()
 
 
-@pytest.mark.parametrize("module", {entry.module for entry in entries()})
+@pytest.mark.parametrize("module", sorted({entry.module for entry in entries()}))
 def test_a_module_uses_its_wording_and_no_other(module: str) -> None:
     assert wording_used(module).keys() == wording(module).keys()
 

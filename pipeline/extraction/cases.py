@@ -77,7 +77,7 @@ def _case(document: Document, number: int, person: Person) -> Case:
     told = [s for s in sentences if s.zone in TOLD]
     story = course.events(document, told)
     everything = candidates(document, [s for s in sentences if s.zone != "apart"], story)
-    own = [c for c in everything if not c.features["only literature"]]
+    own = [c for c in everything if "only literature" not in c.features]
     drugs = _unite([c for c in own if c.semantic == "drug"])
     disorders = _unite([c for c in own if c.semantic == "disorder"])
     reactions, suspects = _choose(document, disorders, drugs, story)
@@ -118,7 +118,7 @@ def _unite(concepts: list[Candidate]) -> list[Group]:
         else:
             home.members.append(concept)
     for group in groups:
-        cleared = [m.score for m in group.members if m.features.get("cleared")]
+        cleared = [m.score for m in group.members if "cleared" in m.features]
         group.score = min(cleared) if cleared else group.score
     return sorted(groups, key=lambda g: -g.score)
 
@@ -158,7 +158,7 @@ def _choose(
     best_reaction = max((g.score for g in disorders), default=0.0)
     listed = _listed(drugs)
     best_drug = 1.0 - math.prod(1.0 - g.score for g in listed)
-    cleared = any(m.features.get("cleared") for g in drugs for m in g.members)
+    cleared = any("cleared" in m.features for g in drugs for m in g.members)
     if best_drug * best_reaction < LEAST["both, one cleared" if cleared else "both"] or (
         best_reaction < LEAST["certain"] and _denied(disorders)
     ):
@@ -193,8 +193,8 @@ def _came_after(document: Document, drug: Group, reactions: Sequence[Group], sto
 def _denied(disorders: Sequence[Group]) -> bool:
     """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
-    return any(m.features["report: no adverse"] for m in members) and not any(
-        any(m.features[name] for name in ("induced link", "cause link", "report: adverse words")) for m in members
+    return any("report: no adverse" in m.features for m in members) and not any(
+        not m.features.keys().isdisjoint(("induced link", "cause link", "report: adverse words")) for m in members
     )
 
 
@@ -229,7 +229,7 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
                 home.members += group.members
                 united.append(group)
     for group in disorders:  # less likely ones of which the text tells another course by name
-        least_needed = LEAST["sign"] if any(m.features["aggravated"] for m in group.members) else LEAST["own course"]
+        least_needed = LEAST["sign"] if any("aggravated" in m.features for m in group.members) else LEAST["own course"]
         told_apart = group.score >= least_needed and group not in (*likely, *united)
         if chosen and told_apart and _stands_alone(group, chosen, story):
             chosen.append(group)
@@ -254,12 +254,12 @@ def _stands_alone(group: Group, chosen: Sequence[Group], story: Sequence[Event])
     diagnoses = [m for m in group.members if m.entry is not None and m.entry.kind not in SIGNS]
     if not diagnoses:
         return False
-    if any(m.features["aggravated"] for m in diagnoses):
+    if any("aggravated" in m.features for m in diagnoses):
         return True
     if any(_blocks(group) & _blocks(other) for other in chosen):
         return False
     if group.score >= LEAST["reaction beside another"]:
-        caused = any(m.features["cause link"] or m.features["induced link"] for m in diagnoses)
+        caused = any("cause link" in m.features or "induced link" in m.features for m in diagnoses)
         if caused or all(_unlike(group, other) for other in chosen):
             return True
     own = _ended(group, story)

@@ -8,7 +8,7 @@ features and score.  Does not belong here: building the case from the chosen con
 import math
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate, chain, pairwise, repeat
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import contexts, drug_groups
 from pipeline.extraction.course import Event
-from pipeline.extraction.cues import FAMILY
+from pipeline.extraction.cues import Cue
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
 from pipeline.extraction.known_effects import by_nature, effects, known, specific
 from pipeline.extraction.relations import Link, LinkKind, links, relieves
@@ -130,15 +130,17 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
     turns = _Turns(story)
     for key, candidate in found.items():
         counts = Counter(said[key])
-        told = [m for m in candidate.mentions if document.sentences[m.sentence].zone in TOLD]
         features = _shared_features(candidate, counts, size, in_first=key in first)
+        places = ((m.start, document.sentences[m.sentence].zone) for m in candidate.mentions)
         if candidate.semantic == "drug":
-            features |= _drug_features(candidate, counts, told, happened[candidate.key], turns, first_onset)
+            late = next((start > first_onset for start, zone in places if zone in TOLD), False)
+            features |= _drug_features(candidate, counts, happened[candidate.key], turns, after_onset=late)
         else:
-            before = next((m.start for m in told if document.sentences[m.sentence].zone == "case"), first_drug)
-            features |= _disorder_features(candidate, counts, happened[candidate.key], turns, before < first_drug)
+            early = next((start < first_drug for start, zone in places if zone == "case"), False)
+            features |= _disorder_features(candidate, counts, happened[candidate.key], turns, before_drugs=early)
         features |= about
-        features |= {"cleared": float("cleared" in counts), "mesh": indexed.get(key, 0.0)}
+        features["cleared"] = float("cleared" in counts)
+        features["mesh"] = indexed.get(key, 0.0)
         features["listed as harm"] = float("listed as harm" in counts)
         candidate.features = {name: value for name, value in features.items() if value}
     _explain(everything)
@@ -197,11 +199,10 @@ def _spoken(document: Document, sentence: Sentence) -> _Spoken:
         if right.key != left.key and LIST.fullmatch(document.text, left.end, right.start)
     ]
     odds = contexts.odds(document, sentence) if told else ()
-    adverse = sentence.cued("adverse")
     return _Spoken(
         dict(said), found, stated, mates,
         [((one.semantic, one.key), value / _WEIGHTS["context scale"]) for one, value in odds],
-        len(adverse),
+        len(sentence.cued("adverse")),
         (_no_adverse(document.text, sentence, before=False), _no_adverse(document.text, sentence, before=True)),
     )  # fmt: skip
 
@@ -219,27 +220,27 @@ def _said(sentence: Sentence, mention: Found) -> Iterator[str]:
     if mention.semantic == "disorder":
         if aggravated(sentence, mention):
             yield "aggravated"
-        if _near(sentence, mention, "historical:forward", "historical:backward", reach=25):
+        if _near(sentence.cued("historical"), mention, ("historical:forward", "historical:backward"), 25):
             yield "history cue"
-        if _near(sentence, mention, "suspect:any", reach=40):
+        if _near(sentence.cued("suspect"), mention, ("suspect:any",), 40):
             yield "suspect cue"
         return
-    if _near(sentence, mention, "suspect:before", "suspect:any"):
+    if _near(sentence.cued("suspect"), mention, ("suspect:before", "suspect:any"), 60):
         yield "suspect cue"
     if _was_no_help(sentence, mention):
         yield "no help"
     if mention.start and _after_improvement(sentence, mention):
         yield "treatment of"
-    if _near(sentence, mention, "improve:any", "resolve:any", reach=90):
+    if _near(sentence.cued("improve", "resolve"), mention, ("improve:any", "resolve:any"), 90):
         yield "with improvement"
 
 
-def _near(sentence: Sentence, mention: Found, *kinds: str, reach: int = 60) -> bool:
+def _near(cues: Sequence[Cue], mention: Found, kinds: Collection[str], reach: int) -> bool:
     """Is a cue of a kind close before or after a mention?"""
-    return any(
-        cue.kind in kinds and -reach <= mention.start - cue.end and cue.start - mention.end <= reach
-        for cue in sentence.cued(*{FAMILY[kind] for kind in kinds})
-    )
+    for cue in cues:
+        if cue.kind in kinds and -reach <= mention.start - cue.end and cue.start - mention.end <= reach:
+            return True
+    return False
 
 
 def _is_cleared(sentence: Sentence, mention: Found) -> bool:
@@ -308,6 +309,8 @@ def _no_adverse(text: str, sentence: Sentence, before: bool) -> bool:
 
     ``before``: what it tells was before a disorder set in; then only an operation or a birth can have been without.
     """
+    if not sentence.cued("adverse"):
+        return False
     recovery = bool(sentence.cued("resolve", "improve", "discharge"))
     adverse = [
         cue.start for cue in sentence.cued("adverse")
@@ -481,7 +484,10 @@ def _tell(candidate: Candidate, name: str, value: float) -> None:
 
 def score(model: str, features: Mapping[str, float]) -> float:
     """The probability that a drug is a suspect, or a disorder a reaction."""
-    judged = sum(_WEIGHTS[name] * features.get(name, 0.0) for name in _BY_HAND)
+    judged = 0.0
+    for name in _BY_HAND:
+        if name in features:
+            judged += _WEIGHTS[name] * features[name]
     total = features.get("mesh", 0.0) + judged + log_odds(model, features)
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
@@ -525,25 +531,25 @@ def _shared_features(candidate: Candidate, said: Mapping[str, int], size: int, *
     count = len(candidate.mentions)
     features = {
         "count": min(6, count) / 6,
-        "in case": _most(said["in case"]),
-        "in summary": _most(said["in summary"]),
-        "only literature": float(not said["in case"] and not said["in summary"]),
+        "in case": _most(said.get("in case", 0)),
+        "in summary": _most(said.get("in summary", 0)),
+        "only literature": float("in case" not in said and "in summary" not in said),
         "in first sentence": float(in_first),
-        "cause link in literature": _most(said["cause link in literature"]),
-        "negated": said["negated"] / count,
-        "hypothetical": said["hypothetical"] / count,
-        "possible": said["possible"] / count,
-        "historical": said["historical"] / count,
-        "family": float(said["family"] > 0),
+        "cause link in literature": _most(said.get("cause link in literature", 0)),
+    }
+    for assertion in ("negated", "hypothetical", "possible", "historical"):
+        features[assertion] = said.get(assertion, 0) / count
+    features |= {
+        "family": float("family" in said),
         "place": candidate.mentions[0].start / size,
         "prior": _priors().get((candidate.semantic, candidate.key), 0.0),
         "unknown to lexicon": float(candidate.entry is None),
     }
     for name in _LINK_FEATURES.values():
-        features[name] = _most(said[name])
+        features[name] = _most(said.get(name, 0))
     for tagged, mostly in _LABELS:
-        features[tagged] = _most(said[tagged])
-        features[mostly] = said[tagged] / count
+        features[tagged] = _most(said.get(tagged, 0))
+        features[mostly] = said.get(tagged, 0) / count
     return features
 
 
@@ -572,36 +578,35 @@ class _Turns:
 
 
 def _drug_features(
-    candidate: Candidate, said: Mapping[str, int], told: Sequence[Found], happened: Sequence[Event], turns: _Turns,
-    first_onset: int,
-) -> dict[str, float]:  # fmt: skip
-    """Features of drugs; ``told`` are the mentions in the story of the case, ``happened`` the events of the drug."""
+    candidate: Candidate, said: Mapping[str, int], happened: Sequence[Event], turns: _Turns, *, after_onset: bool
+) -> dict[str, float]:
+    """Features of drugs, from what the sentences say and the events of the drug; is it named after the first onset?"""
     features = _happened(happened, _DRUG_EVENTS)
     features |= {
-        "suspect cue": _most(said["suspect cue"]),
+        "suspect cue": _most(said.get("suspect cue", 0)),
         "relieves": _most(sum(e.kind in ("start", "ongoing") and turns.bring_relief(e) for e in happened)),
-        "no help": float(said["no help"] > 0),
-        "first after onset": float(bool(told) and told[0].start > first_onset),
-        "treatment of": _most(said["treatment of"]),
-        "with improvement": _most(said["with improvement"]),
+        "no help": float("no help" in said),
+        "first after onset": float(after_onset),
+        "treatment of": _most(said.get("treatment of", 0)),
+        "with improvement": _most(said.get("with improvement", 0)),
         f"is {candidate.entry.kind if candidate.entry else 'unknown'}": 1.0,
     }
     return features
 
 
 def _disorder_features(
-    candidate: Candidate, said: Mapping[str, int], happened: Sequence[Event], turns: _Turns, before_drugs: bool
+    candidate: Candidate, said: Mapping[str, int], happened: Sequence[Event], turns: _Turns, *, before_drugs: bool
 ) -> dict[str, float]:
     """Features of disorders, from the same; is it named before the first drug?"""
     features = _happened(happened, _DISORDER_EVENTS)
     features |= {
-        "aggravated": _most(said["aggravated"]),
+        "aggravated": _most(said.get("aggravated", 0)),
         "relieved": _most(
             sum(e.kind in ("improve", "resolve") and turns.before(e) in ("start", "ongoing") for e in happened)
         ),
         "before first drug": float(before_drugs),
-        "history cue": _most(said["history cue"]),
-        "suspect cue": _most(said["suspect cue"]),
+        "history cue": _most(said.get("history cue", 0)),
+        "suspect cue": _most(said.get("suspect cue", 0)),
         f"is {candidate.entry.kind if candidate.entry else 'unknown'}": 1.0,
     }
     return features

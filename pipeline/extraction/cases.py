@@ -6,7 +6,7 @@ Does not belong here: reading the text (``document``), weighing concepts (``cand
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from pipeline.extraction import (
@@ -116,7 +116,7 @@ def _unite(concepts: list[Candidate]) -> list[Group]:
         if home is None:
             groups.append(Group([concept], concept.score))
         else:
-            home.members.append(concept)
+            home.take([concept])
     for group in groups:
         cleared = [m.score for m in group.members if "cleared" in m.features]
         group.score = min(cleared) if cleared else group.score
@@ -211,14 +211,14 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
         if home is None and chosen and not _stands_alone(group, chosen, story):
             home = next((c for c in chosen if _explained(c, group) and _akin(c, group)), chosen[0])
         if home is not None:
-            home.members += group.members
+            home.take(group.members)
         else:
             chosen.append(group)
     for part in list(chosen):
         sign = (entry := part.members[0].entry) is not None and entry.kind in SIGNS
         home = next((c for c in chosen if c is not part and _explained(part, c) and (sign or _akin(part, c))), None)
         if home is not None:  # the diagnosis came after a likelier part of it
-            home.members += part.members
+            home.take(part.members)
             home.score = max(home.score, part.score)
             chosen.remove(part)
     united: list[Group] = []
@@ -226,7 +226,7 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
         if group not in likely and group.score > LEAST["sign"]:
             home = next((c for c in chosen if _narrows(group, c)), None)
             if home is not None:
-                home.members += group.members
+                home.take(group.members)
                 united.append(group)
     for group in disorders:  # less likely ones of which the text tells another course by name
         least_needed = LEAST["sign"] if any("aggravated" in m.features for m in group.members) else LEAST["own course"]
@@ -237,7 +237,7 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
         if group not in (*likely, *united, *chosen) and group.score > LEAST["sign"]:
             home = next((c for c in chosen if _explained(group, c)), None)
             if home is not None:
-                home.members += group.members
+                home.take(group.members)
     return sorted(chosen, key=lambda g: -g.score)
 
 
@@ -357,7 +357,7 @@ def _reaction(
     return reaction
 
 
-def _own_and_others(group: Group, reactions: Sequence[Group]) -> tuple[set[str], set[str]]:
+def _own_and_others(group: Group, reactions: Sequence[Group]) -> tuple[Collection[str], Collection[str]]:
     """Keys of a reaction, and of the others: a sign that it explains is its own too ("the skin lesions" of two)."""
     theirs = {m.key: m for g in reactions if g is not group for m in g.members}
     shared = {

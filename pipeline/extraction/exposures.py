@@ -518,6 +518,8 @@ class _Reader:
         ``only`` tells that there is no other suspect, so that "after 3 months of treatment" is about this one.
         """
         own = [m for m in self.drugs_of(sentence) if self.ids.get(m.key) == drug.id and m.assertion != "literature"]
+        if not own and not only:
+            return None
         others = [m for m in self.drugs_of(sentence) if self.ids.get(m.key) != drug.id]
         for time in times.find(self.text, sentence.start, sentence.end):
             if not self._is_span(time):

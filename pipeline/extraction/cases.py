@@ -288,7 +288,7 @@ def _ended(group: Group, story: Sequence[Event]) -> str | None:
 
 def _explained(sign: Group, diagnosis: Group) -> bool:
     """Does the diagnosis explain the sign, or is this a wider name of it?"""
-    return any(s.key in covers(d.key) for d in diagnosis.members for s in sign.members)
+    return any(not covers(member.key).isdisjoint(sign.keys) for member in diagnosis.members)
 
 
 def _listed(drugs: Sequence[Group]) -> list[Group]:

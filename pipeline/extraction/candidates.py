@@ -20,7 +20,7 @@ from pipeline.extraction import contexts, drug_groups
 from pipeline.extraction.course import Event
 from pipeline.extraction.cues import Cue
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
-from pipeline.extraction.known_effects import by_nature, effects, known, specific
+from pipeline.extraction.known_effects import by_nature, effects, known, of_disease, specific
 from pipeline.extraction.relations import Link, LinkKind, links, relieves
 from pipeline.extraction.signs import explains
 from pipeline.extraction.weights import weights
@@ -31,7 +31,7 @@ from pipeline.terminology import Entry, lexicon
 WEIGHTS = MAPPINGS / "extraction" / "candidate_weights.tsv"
 PRIORS = MAPPINGS / "extraction" / "concept_priors.tsv"
 _WEIGHTS = weights("candidates")
-_BY_HAND = ("cleared", "listed as harm", "no help")  # in ``mappings/extraction/weights.tsv``
+_BY_HAND = ("cleared", "listed as harm", "no help", "of the disease")  # in ``mappings/extraction/weights.tsv``
 JUDGED = frozenset({*_BY_HAND, "mesh"})
 """Features whose weight is judged, not fitted."""
 PARTNER_FEATURES = frozenset(
@@ -404,6 +404,8 @@ def _known(everything: Sequence[Candidate]) -> None:
     for disorder in disorders:
         if by_nature(disorder.key):
             disorder.features["by nature"] = 1.0
+        if of_disease(disorder.key):
+            disorder.features["of the disease"] = 1.0
     for drug in drugs:
         told = [c for c in disorders if known(drug.key, c.key)]
         if told:

@@ -58,6 +58,9 @@ _BEFORE = re.compile(
 )
 _TENSE = 40
 """Code points around "started" in which such words, dates among them, say that it may be before all that was told."""
+_GOING_ON = frozenset({"start", "ongoing", "continue"})
+_EITHER = frozenset({"stated", "loose"})
+"""Links that may as well be of a drug to what it was given for."""
 _HELD = frozenset({"present", "possible"})
 _BREAKS = re.compile(r"[-/]")
 
@@ -177,16 +180,25 @@ def _came_after(document: Document, drug: Group, reactions: Sequence[Group], sto
     """
     keys = drug.keys
     own = [e for e in story if keys & set(e.drugs) and e.kind not in ("named", "headline")]
-    if not own or own[0].kind != "start" or any(e.kind not in ("start", "ongoing") for e in own):
-        return False
-    begun = document.sentences[own[0].sentence]
-    start, end = max(begun.start, own[0].start - _TENSE), min(begun.end, own[0].end + _TENSE)
-    if _TAKING.search(document.text[own[0].start : own[0].end]) or _BEFORE.search(document.text, start, end):
-        return False
-    told = {key for group in reactions for key in group.keys}
-    if any(x.kind != "indication" and x.disorder.key in told for m in drug.members for x in m.links):
+    start = next((e for e in own if e.kind == "start"), None)
+    if start is None or any(e.kind not in _GOING_ON for e in own):
         return False
     first = min(m.mentions[0].start for m in drug.members)
+    if own[0] is not start and (own[0].sentence != start.sentence or first < start.end):
+        return False  # else what stands before "was started on X" is not of X
+    begun = document.sentences[start.sentence]
+    around = max(begun.start, start.start - _TENSE), min(begun.end, start.end + _TENSE)
+    if _TAKING.search(document.text[start.start : start.end]) or _BEFORE.search(document.text, *around):
+        return False
+    told = {key for group in reactions for key in group.keys}
+    if any(key in name for key in keys for name in told):
+        return False  # "heparin-induced thrombocytopenia"
+    links = [x for m in drug.members for x in m.links if x.disorder.key in told]
+    meant = any("relieves" in m.features for m in drug.members) or any(
+        x.kind == "indication" and x.disorder.key in {group.best.key for group in reactions} for x in links
+    )
+    if any(x.kind != "indication" and not (meant and x.kind in _EITHER) for x in links):
+        return False
     return all(any(m.mentions[0].start < first for m in group.members) for group in reactions)
 
 

@@ -47,6 +47,12 @@ def by_nature(disorder: str) -> bool:
 
 
 @lru_cache(maxsize=1 << 16)
+def of_disease(disorder: str) -> bool:
+    """Is it the course of the disease under treatment, which drugs fail to stop and do not cause ("metastasis")?"""
+    return any(disorder.startswith(_effects()["@of the disease"], start) for start in words(disorder))
+
+
+@lru_cache(maxsize=1 << 16)
 def specific(disorder: str) -> float:
     """How few of the listed drugs and classes are known to cause it: from 0 (all) to 1 (hardly any)."""
     starts = words(disorder)

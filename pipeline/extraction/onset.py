@@ -21,13 +21,14 @@ _MOST_TIMES = 40
 _NEAR = 100
 _CLOSE = 60
 _BESIDE = 40
+_RIGHT_BEHIND = 15
 _LAST_DOSE = re.compile(r"\b(?:last|final|complet\w+|end of|finish\w*)\b", re.IGNORECASE)
 """The end of a course is where its effects are counted from; a drug stopped for another reason is not."""
 _COMING = re.compile(r"\b(?:over|during|in|within) the (?:following|next|ensuing|subsequent|first)\b", re.IGNORECASE)
 _SIMULTANEOUS = re.compile(r"\b(?:simultaneously|concurrently|at the same time)\b", re.IGNORECASE)
 _ANAESTHESIA = re.compile(r"\ban(?:a?)esthe", re.IGNORECASE)
 _AFTER_TAKING = re.compile(
-    r"\b(?:after|following)\b[^.;,]{0,80}\bfor (?:only |just |about |at least )?$", re.IGNORECASE
+    r"\b(?:after|following)\b[^.;,]{0,120}\bfor (?:only |just |about |at least )?$", re.IGNORECASE
 )
 """What a reaction "after treatment with X for N weeks" is counted from is the start of X."""
 _BENEFIT = re.compile(
@@ -64,6 +65,17 @@ _GIVEN_FOR = re.compile(
     r"at least |nearly |almost |just )?$",
     re.IGNORECASE,
 )
+_AFTER_GIVING = re.compile(
+    r"(?: (?:after|following|of|from|into|since))?(?: (?!and\b|or\b|while\b|when\b)[\w-]+){1,8} ", re.IGNORECASE
+)
+"""What may stand between a time and the drug whose giving it is counted from ("30 minutes after induction with X")."""
+_DOSE_WAS = re.compile(
+    r"^(?: (?:treatment|therapy|dose|infusion|injection|administration|course|cycle))?"
+    r" (?:was|were|had been|has been)(?: (?:given|administered|received|started|begun|taken|initiated))? ?"
+    r"(?:about |approximately |only |just )?$",
+    re.IGNORECASE,
+)
+"""What stands between a drug and when it was given ("his first dose of X was 17 days earlier")."""
 _INFUSED_OVER = re.compile(r"\bover (?:about |approximately )?$", re.IGNORECASE)
 _SCHEDULED = re.compile(r"^(?: therapy| treatment| infusion)? (?:\([^)]*\) )?(?:on|at) $", re.IGNORECASE)
 _STARTED_THEN = re.compile(r",? (?:[\w-]+ ){0,4}?$")
@@ -109,6 +121,49 @@ def fill(
             reaction.time_to_onset = best[1].iso
             reaction.facts["time_to_onset"] = [(best[1].start, best[1].end)]
     _simultaneous(document, told, reactions, reaction_keys)
+    _by_then(document, told, reactions, reaction_keys, suspects)
+
+
+def _by_then(
+    document: Document, told: Sequence[Sentence], reactions: Sequence[Reaction], keys: Sequence[Collection[str]],
+    suspects: Collection[str],
+) -> None:  # fmt: skip
+    """Reactions of which only is known how long a suspect had been taken when they were there.
+
+    "He had taken X for two years.  He developed a rash": the exposure is told right before the onset, or after it.
+    """
+    taken = [
+        (number, time)
+        for number, sentence in enumerate(told)
+        if not sentence.cued(*_ENDING, "restart", "recur")
+        for time in times.find(document.text, sentence.start, sentence.end)[:_MOST_TIMES]
+        if time.relation == "duration" and time.iso and _taken_for(document.text, sentence, time, suspects)
+    ]
+    for reaction, own in zip(reactions, keys, strict=True):
+        began = next((n for n, sentence in enumerate(told) if _sets_in(sentence, own)), None)
+        if began is None or reaction.time_to_onset:
+            continue
+        time = next((time for number, time in taken if number != began and -1 <= number - began <= 2), None)
+        if time is not None:
+            reaction.time_to_onset = time.iso
+            reaction.facts["time_to_onset"] = [(time.start, time.end)]
+
+
+def _sets_in(sentence: Sentence, reaction: Collection[str]) -> bool:
+    """Does a sentence tell that a reaction began?"""
+    named = any(m.key in reaction and m.assertion == "present" for m in sentence.of("disorder"))
+    return named and bool(sentence.cued("onset"))
+
+
+def _taken_for(text: str, sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> bool:
+    """Is it how long a suspect was taken ("treated with X for two years", "for two years with X")?"""
+    drugs = [m for m in sentence.of("drug") if m.assertion == "present"]
+    behind = [m for m in drugs if 0 <= m.start - time.end <= _RIGHT_BEHIND]
+    drug = behind[0] if behind else next((m for m in reversed(drugs) if 0 <= time.start - m.end <= _NEAR), None)
+    if drug is None or drug.key not in suspects:
+        return False
+    begin = max(sentence.start, min(drug.start, time.start) - _BESIDE)
+    return _GIVEN_FOR.search(text, begin, time.start) is not None
 
 
 def _simultaneous(
@@ -146,8 +201,8 @@ def _fit(
         return 0.0
     onset = _nearest(time, sentence.cued("onset"))
     signs = [m for m in sentence.of("disorder") if m.key in reactions and m.assertion != "negated"]
-    if onset > _CLOSE and not signs:
-        return 0.0
+    if onset > _CLOSE and not signs and not (time.relation == "before" and value >= 2.0):
+        return 0.0  # how long before the patient came a drug was begun needs no more words
     value += 1.5 if onset <= _CLOSE else 0.5
     ending = [cue for cue in sentence.cued(*_ENDING) if not _because(text, cue, signs)]
     if _nearest(time, ending) < min(onset, _CLOSE):
@@ -203,8 +258,10 @@ def _relation(
     words = text[max(sentence.start, (time.cue_span or (time.start, 0))[0]) : time.end]
     exposed = any(m.key in suspects for m in sentence.of("drug"))
     if time.relation == "before":
-        begun = _nearest(time, sentence.cued("start")) <= _CLOSE and not _nearest(time, sentence.cued("stop")) <= _CLOSE
-        return 2.0 if begun and exposed else None
+        begun = _nearest(time, sentence.cued("start")) <= _CLOSE or any(
+            m.key in suspects and _DOSE_WAS.match(text[m.end : max(m.end, time.start)]) for m in sentence.of("drug")
+        )
+        return 2.0 if begun and exposed and not _nearest(time, sentence.cued("stop")) <= _CLOSE else None
     if time.relation == "duration":
         if exposed and _AFTER_TAKING.search(text, max(sentence.start, time.start - _NEAR), time.start):
             return 2.0
@@ -225,6 +282,8 @@ def _relation(
         return None  # "received X on day 1"
     if any(m.key in suspects and text[time.end : m.start] in _OF for m in sentence.of("drug")):
         return 2.0  # "after five weeks of imatinib": counted from its start, whatever else follows
+    if time.anchor is None and time.relation == "after" and _given_before(text, sentence, time, suspects):
+        return 2.0
     match time.anchor:
         case "start" | "dose_change":
             return 2.0
@@ -243,6 +302,12 @@ def _relation(
         case "reaction":
             return None
     return 0.0
+
+
+def _given_before(text: str, sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> bool:
+    """Is a time counted from what was done with a suspect ("after the induction with X")?"""
+    first = next((m for m in sentence.of("drug") if m.key in suspects and m.start >= time.end), None)
+    return first is not None and _AFTER_GIVING.fullmatch(text, time.end, first.start) is not None
 
 
 def _had_taken(text: str, sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> bool:

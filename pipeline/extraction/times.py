@@ -151,10 +151,11 @@ def _all(low: str) -> tuple[tuple[TimeExpression, ...], list[int]]:
     near = _cues(low) if found else _Cues({}, {}, [])
     kept: list[TimeExpression] = []
     reached = -1
-    for one in found:
+    for place, one in enumerate(found, 1):
         if one.start < reached:
             continue
-        expression = _in_context(low, one, near)
+        following = next((other.start for other in found[place : place + 3] if other.start >= one.end), len(low))
+        expression = _in_context(low, one, following, near)
         if expression is not None:
             kept.append(expression)
             reached = one.end
@@ -217,8 +218,11 @@ def _date(match: re.Match[str]) -> _Found:
     return _Found(*match.span(), iso, None, "date", needs_cue=False)
 
 
-def _in_context(low: str, one: _Found, cues: _Cues) -> TimeExpression | None:
-    """The expression with its relation and anchor; ``None`` where the words around make it something else."""
+def _in_context(low: str, one: _Found, following: int, cues: _Cues) -> TimeExpression | None:
+    """The expression with its relation and anchor; ``None`` where the words around make it something else.
+
+    ``following``: where the next one begins, to which the words behind it belong.
+    """
     if one.relation in ("date", "later"):
         return TimeExpression(one.start, one.end, one.iso, one.high, one.relation, None, None, None)
     before = _before(low, one.start, cues)
@@ -243,7 +247,7 @@ def _in_context(low: str, one: _Found, cues: _Cues) -> TimeExpression | None:
             relation, cue = "duration", (at, behind[0])
     if relation is None and one.needs_cue:
         return None
-    anchor = None if relation in ("history", "later", "duration") else _anchor(low, one.end, cues)
+    anchor = None if relation in ("history", "later", "duration") else _anchor(low, one.end, following, cues)
     assert relation is None or relation in get_args(Relation)
     return TimeExpression(
         one.start, one.end, one.iso, one.high, relation, cue,  # type: ignore[arg-type]
@@ -265,12 +269,12 @@ def _before(low: str, start: int, cues: _Cues) -> tuple[int, int, str] | None:
     return None
 
 
-def _anchor(low: str, end: int, cues: _Cues) -> tuple[int, int, str] | None:
+def _anchor(low: str, end: int, following: int, cues: _Cues) -> tuple[int, int, str] | None:
     """What the time is counted from: a stop named anywhere in the phrase wins over the treatment that it stopped."""
     if not _COUNTED_FROM.match(low, end):
         return None
     stop = _CLAUSE_END.search(low, end, end + _WINDOW)
-    last = stop.start() if stop else min(len(low), end + _WINDOW)
+    last = min(stop.start() if stop else end + _WINDOW, following)
     begin = bisect_left(cues.anchors, (end, 0, ""))
     hits = cues.anchors[begin : bisect_right(cues.anchors, (last, 0, ""))]
     named = [hit for hit in hits if hit[2] != "given"]

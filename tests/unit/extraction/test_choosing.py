@@ -38,6 +38,11 @@ def chosen(text: str) -> tuple[set[str], set[str]]:
             "carbamazepine",
         ),
         ("A man took carbamazepine. He developed a toxic drug eruption. Carbamazepine was stopped.", "carbamazepine"),
+        (
+            "A 87-year-old woman with thrombosis was treated with heparin. Eight days after its start, her platelets "
+            "fell. Heparin-induced thrombocytopenia was diagnosed.",
+            "heparin",
+        ),
     ],
 )
 def test_a_drug_that_was_there_before_is_suspected(text: str, suspect: str) -> None:
@@ -55,6 +60,9 @@ def test_a_drug_that_was_there_before_is_suspected(text: str, suspect: str) -> N
         "A 40-year-old woman with colitis refractory to infliximab underwent colectomy.",
         "A 20-year-old man presented with fever and headache. Dengue immunoglobulin M was positive.",
         "A 70-year-old man had endocarditis by oxacillin-resistant staphylococci.",
+        "A 56-year-old woman was seen with proteinuria. On account of worsening renal failure she was started on "
+        "cyclophosphamide, which led to the recovery of her renal function.",
+        "A 60-year-old man with lung cancer developed liver metastases after treatment with gemcitabine.",
     ],
 )  # fmt: skip
 def test_what_treats_or_only_names_a_disease_is_no_suspect(text: str) -> None:

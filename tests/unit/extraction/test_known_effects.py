@@ -57,6 +57,12 @@ def test_some_disorders_are_drug_reactions_by_nature() -> None:
     assert not known_effects.by_nature("pneumonia")
 
 
+def test_the_spread_of_a_tumor_is_no_effect_of_a_drug() -> None:
+    assert known_effects.of_disease("liver metastasis")
+    assert not known_effects.of_disease("endometrial cancer")
+    assert not known_effects.of_disease("progressive multifocal leukoencephalopathy")
+
+
 def test_of_two_drugs_the_one_known_for_the_reaction_is_the_likelier_suspect() -> None:
     story = read("A 60-year-old man received simvastatin and omeprazole. Two weeks later he developed rhabdomyolysis.")
     assert story.drugs["simvastatin"].score > story.drugs["omeprazole"].score

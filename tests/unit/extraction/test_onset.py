@@ -36,6 +36,12 @@ ONSETS = [
     ("He developed a rash with itching after a month of therapy with imatinib.", "P1M"),
     ("A rash and fever appeared 15 and 17 months, respectively, after the start of imatinib.", "P15M"),
     ("After the first cycle of imatinib, on day 8, he developed a rash.", "P8D"),
+    ("A man was admitted with a rash. His first imatinib treatment was 17 days earlier.", "P17D"),
+    ("A man presented with a rash. He had been treated with imatinib during a trip seven weeks before.", "P7W"),
+    ("About 30 minutes after the first part of a therapy with oral imatinib, he developed a rash.", "PT30M"),
+    ("A rash developed within two weeks of imatinib and resolved within a week after discontinuation.", "P2W"),
+    ("He received imatinib 200 mg/day for 2 years, without discomfort. He developed a rash.", "P2Y"),
+    ("A man presented with a rash. He had been taking imatinib daily for 1 week.", "P1W"),
 ]  # fmt: skip
 
 
@@ -58,6 +64,9 @@ OTHER_TIMES = [
     "He took imatinib for psoriasis and had a rash. The rash improved after two months of treatment.",
     "He took imatinib. After 11 months of progressive rash he was seen.",
     "On the third day of life a baby under imatinib developed a rash.",
+    "He took imatinib and, for ten years, on aspirin. He developed a rash.",
+    "He developed a rash. He was then treated with prednisone for 8 days. Imatinib was not given.",
+    "He developed a rash. He went on with imatinib for 8 days, and it resolved.",
     "He took imatinib and developed a rash ten years after thyroidectomy.",
     "He received imatinib 400 mg over 30 minutes and developed a rash.",
     "He had a rash. Two years later imatinib was added.",

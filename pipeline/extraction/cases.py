@@ -408,12 +408,13 @@ def _assess(
 ) -> None:  # fmt: skip
     """One assessment per suspect and reaction the text ties together; a suspect without a tie is tied to all."""
     by_id = {drug.id: drug for drug in case.drugs}
+    happened = {suspect: course.of_drug(story, suspect.keys) for suspect in suspects}
     for group, reaction in zip(reactions, case.reactions, strict=True):
-        own, others = _own_and_others(group, reactions)
+        suffered = course.of_reaction(story, *_own_and_others(group, reactions))
         tied = [s for s in suspects if _tied(s, group)]
         for suspect in tied or suspects:
             drug = by_id[ids[id(suspect)]]
-            result = course.course(story, suspect.keys, own, others)
+            result = course.course_of(story, happened[suspect], suffered)
             assessment = Assessment(
                 drug=drug.id, reaction=reaction.id, dechallenge=result.dechallenge, rechallenge=result.rechallenge
             )

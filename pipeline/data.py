@@ -31,15 +31,18 @@ def rows(path: Path, columns: int | None = None) -> list[tuple[str, ...]]:
     Raises:
         DataFileError: a row has not exactly ``columns`` columns, where a number is given.
     """
-    found: list[tuple[str, ...]] = []
+    return [row for _, row in numbered_rows(path, columns)]
+
+
+def numbered_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The same, each with the number of its line, counted from one."""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         row = tuple(line.split("\t"))
         if columns is not None and len(row) != columns:
             raise DataFileError(f"{path.name} line {number}: expected {columns} columns, found {len(row)}")
-        found.append(row)
-    return found
+        yield number, row
 
 
 _SELDOM = 50_000

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.extraction import course
+from pipeline.extraction import events
 from pipeline.extraction.candidates import (
     JUDGED,
     PARTNER_FEATURES,
@@ -92,7 +92,7 @@ def examples(data: Path) -> list[list[Example]]:
             for n in [d["name"], *(d.get("verbatim") or [])] if disorders
         }  # fmt: skip
         document = read(Report(report_id=text["id"], text=text["text"], sections=find_sections(text["text"])))
-        story = course.events(document, [s for s in document.sentences if s.zone in ("case", "summary")])
+        story = events.find(document, [s for s in document.sentences if s.zone in ("case", "summary")])
         concepts = candidates(document, [s for s in document.sentences if s.zone != "apart"], story)
         wanted = {"drug": drugs, "disorder": disorders}
         found.append(
@@ -115,7 +115,7 @@ def sentence_examples(data: Path) -> list[Example]:
     for pmid, own in sorted(articles.items()):
         text = " ".join(row["text"] for row in own)
         document = read(Report(report_id=pmid, text=text))
-        story = course.events(document, [s for s in document.sentences if s.zone in ("case", "summary")])
+        story = events.find(document, [s for s in document.sentences if s.zone in ("case", "summary")])
         pairs = [pair for row in own for pair in row["pairs"]]
         wanted = {"drug": {normal(p["drug"]) for p in pairs}, "disorder": {normal(p["reaction"]) for p in pairs}}
         for one in candidates(document, [s for s in document.sentences if s.zone != "apart"], story):

@@ -2,8 +2,8 @@
 
 ``extract`` is pure: the same report gives the same extraction.  The steps, each in a module of its own and testable
 alone: ``segment`` (sentences, tokens) → ``cues`` → ``zones`` and ``assertion`` → ``mentions`` (tagger, lexicon,
-patterns) → ``document`` (all of it put together) → ``relations``, ``course``, ``candidates`` → ``cases``.  Does not
-belong here: causality scores (``pipeline.assessment``).
+patterns) → ``document`` (all of it put together) → ``relations``, ``events``, ``candidates``, ``course`` → ``cases``.
+Does not belong here: causality scores (``pipeline.assessment``).
 """
 
 from functools import cache

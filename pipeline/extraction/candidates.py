@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import contexts, drug_groups
-from pipeline.extraction.course import Event
 from pipeline.extraction.cues import Cue
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
+from pipeline.extraction.events import Event
 from pipeline.extraction.known_effects import by_nature, effects, known, of_disease, specific
 from pipeline.extraction.relations import Link, LinkKind, links, relieves
 from pipeline.extraction.signs import explains

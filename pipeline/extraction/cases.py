@@ -1,7 +1,7 @@
 """Assembles cases: one per patient, from what the sentences, the candidates and the course of events say.
 
 Belongs here: choosing suspects and reactions, uniting names of one thing, and filling the Case record with evidence.
-Does not belong here: reading the text (``document``), weighing concepts (``candidates``), ordering events (``course``).
+Does not belong here: reading the text (``document``), weighing concepts (``candidates``), ordering events (``events``).
 """
 
 import math
@@ -13,6 +13,7 @@ from pipeline.extraction import (
     conditions,
     course,
     drug_groups,
+    events,
     exposures,
     grids,
     investigations,
@@ -22,8 +23,8 @@ from pipeline.extraction import (
     tables,
 )
 from pipeline.extraction.candidates import Candidate, aggravated, candidates
-from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Sentence, bare
+from pipeline.extraction.events import Event
 from pipeline.extraction.groups import SIGNS, Group, codings, verbatim
 from pipeline.extraction.groups import evidence as spans
 from pipeline.extraction.groups import name as naming
@@ -78,12 +79,13 @@ def assemble(document: Document) -> list[Case]:
 def _case(document: Document, number: int, person: Person) -> Case:
     sentences = person.sentences
     told = [s for s in sentences if s.zone in TOLD]
-    story = course.events(document, told)
+    story = events.find(document, told)
     everything = candidates(document, [s for s in sentences if s.zone != "apart"], story)
     own = [c for c in everything if "only literature" not in c.features]
     drugs = _unite([c for c in own if c.semantic == "drug"])
     disorders = _unite([c for c in own if c.semantic == "disorder"])
-    reactions, suspects = _choose(document, disorders, drugs, story)
+    had = [g for g in disorders if any(m.features["negated"] < 1 for m in g.members)]
+    reactions, suspects = _choose(document, had, drugs, story)
     case = Case(case_id=f"{document.report.report_id}-{number}", report_id=document.report.report_id)
     case.patient = Patient(age=person.age, sex=person.sex, ethnicity=person.ethnicity)
     kept = roles.taken(document, drugs, suspects)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from pipeline.extraction import dosage, times
-from pipeline.extraction.course import Event
 from pipeline.extraction.document import Document, Found, Sentence
 from pipeline.extraction.dosage import Dosage, Route
+from pipeline.extraction.events import Event
 from pipeline.extraction.times import TimeExpression
 from pipeline.records import CAUSES, Drug, Exposure, Span
 

@@ -1,15 +1,16 @@
 """Finds the time to onset of each reaction: how long after the first dose it began (ICH E2B(R3) G.k.9.i.3.1a).
 
-Belongs here: choosing among the times that ``times`` reads.  Does not belong here: reading them.
+Belongs here: choosing among the times that ``times`` reads.  Does not belong here: reading them, and the wording around
+them (``mappings/extraction/wording.tsv``).
 """
 
-import re
 from collections.abc import Collection, Sequence
 
 from pipeline.extraction import times
 from pipeline.extraction.cues import Cue
 from pipeline.extraction.document import Document, Found, Sentence
 from pipeline.extraction.times import TimeExpression
+from pipeline.extraction.wording import wording
 from pipeline.records import Reaction
 
 _FITTING = frozenset({"after", "later", "within", "day_number"})
@@ -22,74 +23,7 @@ _NEAR = 100
 _CLOSE = 60
 _BESIDE = 40
 _RIGHT_BEHIND = 15
-_LAST_DOSE = re.compile(r"\b(?:last|final|complet\w+|end of|finish\w*)\b", re.IGNORECASE)
-"""The end of a course is where its effects are counted from; a drug stopped for another reason is not."""
-_COMING = re.compile(r"\b(?:over|during|in|within) the (?:following|next|ensuing|subsequent|first)\b", re.IGNORECASE)
-_SIMULTANEOUS = re.compile(r"\b(?:simultaneously|concurrently|at the same time)\b", re.IGNORECASE)
-_ANAESTHESIA = re.compile(r"\ban(?:a?)esthe", re.IGNORECASE)
-_AFTER_TAKING = re.compile(
-    r"\b(?:after|following)\b[^.;,]{0,120}\bfor (?:only |just |about |at least )?$", re.IGNORECASE
-)
-"""What a reaction "after treatment with X for N weeks" is counted from is the start of X."""
-_BENEFIT = re.compile(
-    r"\b(?:response|remission|efficacy|improve\w*|resolution|normal|regression|benefit)\b", re.IGNORECASE
-)
-_REPEATED = re.compile(
-    r"^\s+(?:of |after |following |on )?(?:the )?(?:re-?start|re-?introduc|re-?sum|re-?challeng|re-?expos|"
-    r"re-?admini|re-?initiat|drug re)",
-    re.IGNORECASE,
-)
-_FOLLOWED_UP = re.compile(r"\s+(?:of|after|at|during) (?:the )?follow-?up|\s+of life\b", re.IGNORECASE)
-_NOT_A_DOSE = re.compile(
-    r"\s+(?:after|from|since|following|post|before|prior to) (?:(?:the|his|her|their|an?|initial|first|being|having "
-    r"been|was|were|original|primary|undergoing|receiving|completing|completion of|end of|of) )*(?:\w+ )?"
-    r"(?:diagnos|radiation|radiotherapy|irradiation|resection|accident|trauma|injury|\w+ectom|\w+plasty|surgery|"
-    r"operation)",
-    re.IGNORECASE,
-)
-"""What goes on right behind a time that is not counted from an exposure."""
-_IMPROVED_AFTER = re.compile(
-    r",? (?:(?:and|\w+ly|after|within|in|over|following|by|on|at|about|approximately|only|just|the|a further|treatment|"
-    r"therapy) )*",
-    re.IGNORECASE,
-)
-_PATIENT_WHO = re.compile(
-    r"\b(?:in|of|by) (?:an?|one|the|our|this|another|two|three)\b[^.;]{0,80}?\b(?:patients?|wom[ae]n|m[ae]n|"
-    r"child|boy|girl|females?|males?|lady|gentleman|infant|who|\w{1,20}[ -]old)\b",
-    re.IGNORECASE,
-)
-"""Between what developed and how long its patient had taken what."""
-_GIVEN_FOR = re.compile(
-    r"\b(?:treated|treatment|therapy|receiv\w+|taking|taken|took|given|using|used|on|under|regimen)\b"
-    r"[^.;:]{0,60}\bfor (?:the (?:last|past|preceding|previous) |about |approximately |only |over |more than |"
-    r"at least |nearly |almost |just )?$",
-    re.IGNORECASE,
-)
-_AFTER_GIVING = re.compile(
-    r"(?: (?:after|following|of|from|into|since))?(?: (?!and\b|or\b|while\b|when\b)[\w-]+){1,8} ", re.IGNORECASE
-)
-"""What may stand between a time and the drug whose giving it is counted from ("30 minutes after induction with X")."""
-_DOSE_WAS = re.compile(
-    r"^(?: (?:treatment|therapy|dose|infusion|injection|administration|course|cycle))?"
-    r" (?:was|were|had been|has been)(?: (?:given|administered|received|started|begun|taken|initiated))? ?"
-    r"(?:about |approximately |only |just )?$",
-    re.IGNORECASE,
-)
-"""What stands between a drug and when it was given ("his first dose of X was 17 days earlier")."""
-_INFUSED_OVER = re.compile(r"\bover (?:about |approximately )?$", re.IGNORECASE)
-_SCHEDULED = re.compile(r"^(?: therapy| treatment| infusion)? (?:\([^)]*\) )?(?:on|at) $", re.IGNORECASE)
-_STARTED_THEN = re.compile(r",? (?:[\w-]+ ){0,4}?$")
-_OF_REACTION = re.compile(r" of (?:[\w-]+ )?$", re.IGNORECASE)
-_RESULT = re.compile(
-    r"(?:\b(?:remission|recovery|improvement|resolution|disappearance|relief) (?:of [^.;,]{3,50} )?"
-    r"(?:was|were|occurred|within)[^.;,]{0,30}|\b(?:performed|repeated|obtained|discharged|re-?examined))\s*$",
-    re.IGNORECASE,
-)
-"""What ends right before a time that is not one of an onset."""
-_LATER_LOOK = re.compile(
-    r"\b(?:follow-?up|repeat\w*|control|second|subsequent|another|serial)\b[^.;,]{0,60}$", re.IGNORECASE
-)
-_REASON = re.compile(r"\b(?:because of|due to|owing to|on account of|after developing|for)\b", re.IGNORECASE)
+_WORDING = wording("onset")
 
 
 def fill(
@@ -163,7 +97,7 @@ def _taken_for(text: str, sentence: Sentence, time: TimeExpression, suspects: Co
     if drug is None or drug.key not in suspects:
         return False
     begin = max(sentence.start, min(drug.start, time.start) - _BESIDE)
-    return _GIVEN_FOR.search(text, begin, time.start) is not None
+    return _WORDING["given for"].search(text, begin, time.start) is not None
 
 
 def _simultaneous(
@@ -176,7 +110,7 @@ def _simultaneous(
             continue
         for sentence in told:
             first = next((m for m in sentence.of("disorder") if m.key in own and m.assertion == "present"), None)
-            word = first and _SIMULTANEOUS.search(document.text, sentence.start, first.start)
+            word = first and _WORDING["simultaneous"].search(document.text, sentence.start, first.start)
             if word:
                 reaction.time_to_onset = known.time_to_onset
                 reaction.facts["time_to_onset"] = [*known.facts["time_to_onset"], word.span()]
@@ -219,34 +153,38 @@ def _fit(
 def _otherwise(text: str, sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> bool:
     """Is it the time of a re-exposure, of a benefit, or of a later look at the patient?"""
     then = text[time.end : min(sentence.end, time.end + _NEAR)]
-    if _REPEATED.match(then) or _FOLLOWED_UP.match(then):
+    if _WORDING["repeated"].match(then) or _WORDING["followed up"].match(then):
         return True
     if any(
-        cue.end <= time.start and _IMPROVED_AFTER.fullmatch(text, cue.end, time.start)
+        cue.end <= time.start and _WORDING["improved after"].fullmatch(text, cue.end, time.start)
         for cue in sentence.cued("resolve", "improve", "norecur")
     ):
         return True  # "improved after two months of treatment"
-    other = _NOT_A_DOSE.match(then) and not _ANAESTHESIA.search(text, sentence.start, sentence.end)
+    other = _WORDING["not a dose"].match(then) and not _WORDING["anaesthesia"].search(
+        text, sentence.start, sentence.end
+    )
     if other and not any(m.key in suspects and 0 <= m.start - time.end <= _BESIDE for m in sentence.of("drug")):
         return True
     if any(0 <= time.start - cue.end <= 1 for cue in sentence.cued("restart")):
         return True  # "restarted two months later"
     if time.relation == "later" and any(
         cue.kind == "start:before"
-        and _STARTED_THEN.fullmatch(text, time.cue_span[1] if time.cue_span else time.end, cue.start)
+        and _WORDING["started then"].fullmatch(text, time.cue_span[1] if time.cue_span else time.end, cue.start)
         for cue in sentence.cued("start")
         if cue.start > time.end
     ):
         return True  # "two weeks later valproate was added"
     if any(
-        _OF_REACTION.fullmatch(text, time.end, one.start) for one in sentence.of("disorder") if one.start > time.end
+        _WORDING["of reaction"].fullmatch(text, time.end, one.start)
+        for one in sentence.of("disorder")
+        if one.start > time.end
     ):
         return True  # "after 11 months of progressive weakness"
-    if _RESULT.search(text, max(sentence.start, time.start - _NEAR), time.start):
+    if _WORDING["result"].search(text, max(sentence.start, time.start - _NEAR), time.start):
         return True
-    if _LATER_LOOK.search(text, max(sentence.start, time.start - _NEAR), time.start):
+    if _WORDING["later look"].search(text, max(sentence.start, time.start - _NEAR), time.start):
         return True
-    benefit = _BENEFIT.search(then)
+    benefit = _WORDING["benefit"].search(then)
     found = [one.start for one in sentence.of("disorder") if one.start >= time.end and one.assertion != "negated"]
     return benefit is not None and min(found, default=1 << 30) > time.end + benefit.start()
 
@@ -259,15 +197,16 @@ def _relation(
     exposed = any(m.key in suspects for m in sentence.of("drug"))
     if time.relation == "before":
         begun = _nearest(time, sentence.cued("start")) <= _CLOSE or any(
-            m.key in suspects and _DOSE_WAS.match(text[m.end : max(m.end, time.start)]) for m in sentence.of("drug")
+            m.key in suspects and _WORDING["dose was"].match(text[m.end : max(m.end, time.start)])
+            for m in sentence.of("drug")
         )
         return 2.0 if begun and exposed and not _nearest(time, sentence.cued("stop")) <= _CLOSE else None
     if time.relation == "duration":
-        if exposed and _AFTER_TAKING.search(text, max(sentence.start, time.start - _NEAR), time.start):
+        if exposed and _WORDING["after taking"].search(text, max(sentence.start, time.start - _NEAR), time.start):
             return 2.0
-        if _COMING.search(text, max(sentence.start, time.start - 30), time.end):
+        if _WORDING["coming"].search(text, max(sentence.start, time.start - 30), time.end):
             return 0.5
-        if (time.iso or "").startswith("PT") and _INFUSED_OVER.search(text, sentence.start, time.start):
+        if (time.iso or "").startswith("PT") and _WORDING["infused over"].search(text, sentence.start, time.start):
             return None
         if _had_taken(text, sentence, time, suspects):
             return 1.0
@@ -277,10 +216,10 @@ def _relation(
     if time.relation not in _FITTING:
         return None
     if time.relation == "day_number" and any(
-        m.end < time.start and _SCHEDULED.search(text[m.end : time.start]) for m in sentence.of("drug")
+        m.end < time.start and _WORDING["scheduled"].match(text, m.end, time.start) for m in sentence.of("drug")
     ):
         return None  # "received X on day 1"
-    if any(m.key in suspects and text[time.end : m.start] in _OF for m in sentence.of("drug")):
+    if any(m.key in suspects and _WORDING["of drug"].fullmatch(text, time.end, m.start) for m in sentence.of("drug")):
         return 2.0  # "after five weeks of imatinib": counted from its start, whatever else follows
     if time.anchor is None and time.relation == "after" and _given_before(text, sentence, time, suspects):
         return 2.0
@@ -289,9 +228,9 @@ def _relation(
             return 2.0
         case "stop":
             phrase = text[time.end : time.anchor_span[1] + 10] if time.anchor_span else words
-            return 1.0 if _LAST_DOSE.search(phrase) else None
+            return 1.0 if _WORDING["last dose"].search(phrase) else None
         case "procedure":
-            return 1.0 if _ANAESTHESIA.search(text, sentence.start, sentence.end) else None
+            return 1.0 if _WORDING["anaesthesia"].search(text, sentence.start, sentence.end) else None
         case "admission":
             begun = (
                 previous is not None
@@ -307,7 +246,7 @@ def _relation(
 def _given_before(text: str, sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> bool:
     """Is a time counted from what was done with a suspect ("after the induction with X")?"""
     first = next((m for m in sentence.of("drug") if m.key in suspects and m.start >= time.end), None)
-    return first is not None and _AFTER_GIVING.fullmatch(text, time.end, first.start) is not None
+    return first is not None and _WORDING["after giving"].fullmatch(text, time.end, first.start) is not None
 
 
 def _had_taken(text: str, sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> bool:
@@ -315,24 +254,22 @@ def _had_taken(text: str, sentence: Sentence, time: TimeExpression, suspects: Co
     before = [m for m in sentence.of("drug") if m.key in suspects and m.end <= time.start]
     after = [m for m in sentence.of("drug") if m.key in suspects and 0 <= m.start - time.end <= _BESIDE]
     if before:
-        drug, told = before[-1], _GIVEN_FOR.search(text, max(sentence.start, before[-1].start - _BESIDE), time.start)
+        drug, lead = before[-1], before[-1].start
     elif after:
-        drug, told = after[0], _GIVEN_FOR.search(text, max(sentence.start, time.start - _BESIDE), time.start)
+        drug, lead = after[0], time.start
     else:
         return False
+    told = _WORDING["given for"].search(text, max(sentence.start, lead - _BESIDE), time.start)
     begin = min(drug.start, time.start)
     return told is not None and any(
-        m.end <= begin and m.assertion != "negated" and _PATIENT_WHO.search(text, m.end, begin)
+        m.end <= begin and m.assertion != "negated" and _WORDING["patient who"].search(text, m.end, begin)
         for m in sentence.of("disorder")
     )
 
 
-_OF = frozenset({" of ", " on ", " of oral ", " of intravenous ", " of taking ", " of daily "})
-
-
 def _because(text: str, cue: Cue, signs: Sequence[Found]) -> bool:
     """Is a drug stopped for the reaction itself, so that the time of the stop is that of the onset?"""
-    return any(0 < m.start - cue.end <= _NEAR and _REASON.search(text, cue.end, m.start) for m in signs)
+    return any(0 < m.start - cue.end <= _NEAR and _WORDING["reason"].search(text, cue.end, m.start) for m in signs)
 
 
 def _distance(one: Cue | Found, time: TimeExpression) -> int:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.extraction import course, dosage, drug_groups, roles, times
-from pipeline.extraction.course import Event
+from pipeline.extraction import course, dosage, drug_groups, events, roles, times
 from pipeline.extraction.cues import Cue, matcher
 from pipeline.extraction.document import Document, Found, Semantic, Sentence, bare
+from pipeline.extraction.events import Event
 from pipeline.extraction.grids import Cell, Column, Grid, Row, person, values
 from pipeline.extraction.numbers import UNITS
 from pipeline.extraction.relations import links
@@ -450,7 +450,7 @@ def _read(document: Document, cell: Cell) -> list[str]:
         Cue(cue.start + cell.start, cue.end + cell.start, cue.kind)
         for cue in matcher().find(cell.folded)["extraction/cues"]
     ]
-    told = course.events(document, [Sentence(0, cell.start, cell.end, "case", cues, [])])
+    told = events.find(document, [Sentence(0, cell.start, cell.end, "case", cues, [])])
     return [event.kind for event in told if event.kind in _ENDS]
 
 

@@ -2,21 +2,14 @@
 
 import pytest
 
-from pipeline.extraction import course, document
-from pipeline.extraction.course import Course, Event
-from pipeline.records import Evidence, Outcome, Report
+from pipeline.extraction import course
+from pipeline.extraction.course import Course
+from pipeline.records import Evidence, Outcome
+from tests.unit.extraction.story import events_of as story
 
 DRUG = "imatinib"
 REACTION = "rash"
 OPENING = "A 60-year-old woman was treated with imatinib for psoriasis. After two weeks she developed a rash. "
-
-
-def story(text: str) -> list[Event]:
-    """The events of a report, all of it the case."""
-    read = document.read(Report(report_id="r", text=text))
-    for sentence in read.sentences:
-        sentence.zone = "case"
-    return course.events(read, read.sentences)
 
 
 def told(text: str, others: set[str] = frozenset()) -> Course:  # type: ignore[assignment]
@@ -333,13 +326,6 @@ def test_every_result_points_to_the_words_it_was_read_from() -> None:
     ]
     ending, spans = course.outcome(story(text), {REACTION}, frozenset())
     assert (ending, [text[start:end] for start, end in spans]) == ("recovered", ["resolved"])
-
-
-def test_events_stand_in_the_order_in_which_they_happened() -> None:
-    kinds = [
-        e.kind for e in story("The rash improved after withdrawal of imatinib.") if e.kind not in ("named", "start")
-    ]
-    assert kinds == ["stop", "improve"]
 
 
 def test_a_class_stands_for_its_member_and_a_combination_for_its_parts() -> None:

@@ -22,6 +22,7 @@ _BORDER = re.compile(
 _ORDER: tuple[Assertion, ...] = ("family", "negated", "hypothetical", "historical", "possible")
 _SCOPED = frozenset(_ORDER)
 _REACH = 90  # code points: a cue governs no further
+_NEAR_ORIGIN = 50  # code points from "causes of" to what they are the causes of
 _WINDOW = 250  # no less than the reach and the longest cue together
 _start = attrgetter("start")
 
@@ -30,9 +31,19 @@ def assertion(text: str, span: Span, cues: Sequence[Cue], zone: Zone) -> Asserti
     """The assertion of the mention at ``span``; ``cues`` are those of its sentence."""
     near = cues[bisect_left(cues, span[0] - _WINDOW, key=_start) : bisect_right(cues, span[1] + _REACH, key=_start)]
     governed = {family for cue in near if (family := FAMILY[cue.kind]) in _SCOPED and _governs(text, span, cue, near)}
+    if "negated" in governed and _origin_denied(text, span, near):
+        governed.discard("negated")
     if not governed:
         return "literature" if zone in ("literature", "general") else "present"
     return next(kind for kind in _ORDER if kind in governed)
+
+
+def _origin_denied(text: str, span: Span, cues: Sequence[Cue]) -> bool:
+    """Is it causes of the mention that are denied ("other causes of the rash were excluded")?"""
+    return any(
+        cue.kind == "origin" and 0 <= span[0] - cue.end <= _NEAR_ORIGIN and _open(text, cue.end, span[0], cues)
+        for cue in cues
+    )
 
 
 def _governs(text: str, span: Span, cue: Cue, cues: Sequence[Cue]) -> bool:

@@ -84,7 +84,8 @@ def _case(document: Document, number: int, person: Person) -> Case:
     own = [c for c in everything if "only literature" not in c.features]
     drugs = _unite([c for c in own if c.semantic == "drug"])
     disorders = _unite([c for c in own if c.semantic == "disorder"])
-    reactions, suspects = _choose(document, disorders, drugs, story)
+    had = [g for g in disorders if any(m.features["negated"] < 1 for m in g.members)]
+    reactions, suspects = _choose(document, had, drugs, story)
     case = Case(case_id=f"{document.report.report_id}-{number}", report_id=document.report.report_id)
     case.patient = Patient(age=person.age, sex=person.sex, ethnicity=person.ethnicity)
     kept = roles.taken(document, drugs, suspects)

@@ -114,7 +114,9 @@ def _is_acronym(words: str) -> bool:
 def _only_named(text: str, sentence: Sentence, mention: Found) -> bool:
     """Is it a test, a resistance, a level, an allergy rather than a medicine given?"""
     cues = sentence.cued("named")
-    left, right = _list_of(text, sentence, mention) if cues else mention.span
+    if not cues:
+        return False
+    left, right = _list_of(text, sentence, mention)
     for cue in cues:
         if cue.kind == "named:after" and 0 <= left - cue.end <= _CLOSE:
             return True

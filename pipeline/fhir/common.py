@@ -202,7 +202,7 @@ def document(scope: Scope) -> Resource:
     if authors := [{"display": name} for author in article.authors if (name := e.text(author))]:
         result["author"] = authors
     journal = e.text(article.journal)
-    if description := ". ".join(part for part in (title, journal, published) if part):
+    if description := ". ".join(part.rstrip(". ") for part in (title, journal, published) if part):
         result["description"] = description
     data = scope.report.text.encode("utf-8", "replace")
     attachment: Resource = {"contentType": "text/plain;charset=utf-8"}

@@ -7,6 +7,7 @@ run was, and how long it took, is in ``run.json``, which the manifest only names
 
 import hashlib
 import os
+import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -103,6 +104,7 @@ def _shipped() -> dict[str, Any]:
         "code": _digest(_PACKAGE, _SHAPELESS),
         "mappings": data_version(MAPPINGS),
         "expectations": data_version(EXPECTATIONS),
+        "python": ".".join(platform.python_version_tuple()[:2]),
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
 

@@ -63,6 +63,7 @@ def test_a_drug_that_was_there_before_is_suspected(text: str, suspect: str) -> N
         "A 56-year-old woman was seen with proteinuria. On account of worsening renal failure she was started on "
         "cyclophosphamide, which led to the recovery of her renal function.",
         "A 60-year-old man with lung cancer developed liver metastases after treatment with gemcitabine.",
+        "A 60-year-old man with lung cancer was treated with gemcitabine. He did not develop a rash under gemcitabine.",
     ],
 )  # fmt: skip
 def test_what_treats_or_only_names_a_disease_is_no_suspect(text: str) -> None:

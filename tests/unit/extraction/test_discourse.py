@@ -60,6 +60,9 @@ def asserted(sentence: str, mention: str, zone: str = "case") -> str:
     [
         ("She developed jaundice.", "jaundice", "present"),
         ("There was no jaundice.", "jaundice", "negated"),
+        ("Other causes of fever and cough were excluded.", "cough", "present"),
+        ("No cause of the fever was found.", "fever", "present"),
+        ("A fever was excluded.", "fever", "negated"),
         ("She denied fever, chills, and cough.", "cough", "negated"),
         ("Viral hepatitis was excluded.", "Viral hepatitis", "negated"),
         ("There was no fever, but she developed jaundice.", "jaundice", "present"),

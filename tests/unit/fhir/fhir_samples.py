@@ -41,7 +41,7 @@ def rich() -> tuple[Case, Report]:
         report_id="doi:10.1000/letter.1",
         text=text,
         article=Article(
-            title="A rash <that> came back & again",
+            title="A rash <that> came back & again.",
             journal="Journal of Examples",
             year=2009,
             doi="10.1000/letter.1",

@@ -202,7 +202,9 @@ def test_the_extraction_of_every_report_is_kept_when_the_number_of_shards_change
     assert extracted == []
 
 
-@pytest.mark.parametrize("part", ["case2fhir", "code", "mappings", "libraries", "vocabularies", "expectations"])
+@pytest.mark.parametrize(
+    "part", ["case2fhir", "code", "mappings", "python", "libraries", "vocabularies", "expectations"]
+)
 def test_another_version_makes_anew_what_it_must(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other expectations are checked on what was found before; anything else may find something else."""
     reports = corpus(a="one", b="two", c="none")

@@ -76,18 +76,23 @@ _TURNS = frozenset({"improve", "resolve", "stop", "reduce", "onset", "persist", 
 _DRUG_TURNS = frozenset({"start", "ongoing", "stop", "reduce", "switch"})
 
 
+class Features(dict[str, float]):
+    """Features by name, as far as they say something: what is not held is 0."""
+
+    def __missing__(self, name: str) -> float:
+        """Nothing."""
+        return 0.0
+
+
 @dataclass(slots=True)
 class Candidate:
-    """A concept with all its mentions and what speaks for it. ``score`` is a probability.
-
-    ``features`` holds those that say something: what it does not hold is 0.
-    """
+    """A concept with all its mentions and what speaks for it. ``score`` is a probability."""
 
     semantic: Semantic
     key: str
     entry: Entry | None
     mentions: list[Found] = field(default_factory=list)
-    features: dict[str, float] = field(default_factory=dict)
+    features: dict[str, float] = field(default_factory=Features)
     links: list[Link] = field(default_factory=list)
     mates: set[str] = field(default_factory=set)
     """Keys of concepts of its kind that stand in a list with it ("A, B and C")."""
@@ -142,7 +147,7 @@ def candidates(document: Document, sentences: Sequence[Sentence], story: Sequenc
         features["cleared"] = float("cleared" in counts)
         features["mesh"] = indexed.get(key, 0.0)
         features["listed as harm"] = float("listed as harm" in counts)
-        candidate.features = {name: value for name, value in features.items() if value}
+        candidate.features.update({name: value for name, value in features.items() if value})
     _explain(everything)
     _uses(everything)
     _known(everything)

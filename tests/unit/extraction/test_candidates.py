@@ -45,7 +45,7 @@ def test_what_a_drug_is_for_or_may_do_is_no_disorder_of_the_patient(text: str, k
 def test_a_denial_of_adverse_effects_holds_for_what_had_happened_by_then(text: str, denied: bool) -> None:
     members = [m for group in read(text).drugs.values() for m in group.members]
     members += [m for group in read(text).disorders.values() for m in group.members]
-    assert {m.features.get("report: no adverse", 0.0) for m in members} == {float(denied)}
+    assert {m.features["report: no adverse"] for m in members} == {float(denied)}
 
 
 def test_what_became_of_a_disorder_is_no_part_of_its_name() -> None:

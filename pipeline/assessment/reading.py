@@ -41,6 +41,7 @@ class Reading:
         self.zones: list[Zone] = self._outline.zones
         """Part of the discourse of each sentence."""
         self._cues: dict[str, list[list[Cue]]] = {}
+        self._placed: dict[str, list[Span]] = {}
         self._named: dict[frozenset[str], dict[int, list[Span]]] = {}
         self._once: dict[Callable[[Reading], Any], Any] = {}
 
@@ -88,7 +89,12 @@ class Reading:
             self._named[words] = grouped
         return self._named[words]
 
-    def _places(self, word: str) -> Iterator[Span]:
+    def _places(self, word: str) -> list[Span]:
+        if word not in self._placed:
+            self._placed[word] = list(self._find(word))
+        return self._placed[word]
+
+    def _find(self, word: str) -> Iterator[Span]:
         start = self.low.find(word)
         while start >= 0:
             end = start + len(word)

@@ -7,16 +7,17 @@ features and score.  Does not belong here: building the case from the chosen con
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import accumulate, pairwise, repeat
+from itertools import accumulate, chain, pairwise, repeat
 from operator import attrgetter, mul
+from typing import NamedTuple
 
 from pipeline.data import MAPPINGS, rows
 from pipeline.extraction import contexts, drug_groups
-from pipeline.extraction.cues import FAMILY
+from pipeline.extraction.cues import Cue
 from pipeline.extraction.document import LIST, Document, Found, Semantic, Sentence
 from pipeline.extraction.events import Event
 from pipeline.extraction.known_effects import by_nature, effects, known, of_disease, specific
@@ -49,13 +50,38 @@ PARTNER_FEATURES = frozenset(
 CAUSAL = frozenset({"stated", "induced", "cause"})
 _LINKS: tuple[LinkKind, ...] = ("stated", "induced", "cause", "weak", "temporal", "loose", "indication")
 _LINK_FEATURES = {kind: f"{kind} link" for kind in _LINKS}
-_LABELS = [(label, f"tagged {label}", f"mostly {label}") for label in ("reaction", "indication", "condition")]
+_LABELS = [(f"tagged {label}", f"mostly {label}") for label in ("reaction", "indication", "condition")]
 _PARTNERS = {kind: f"likely partner by {kind}" for kind in ("stated", "induced", "cause", "weak", "temporal")}
 _SEMANTICS: tuple[Semantic, ...] = ("drug", "disorder")
+_Concept = tuple[Semantic, str]
+_COMPARED = {
+    name: f"most {name}"
+    for name in (
+        "stated link", "induced link", "cause link", "temporal link", "in summary", "in case", "tagged reaction",
+        "count",
+    )
+}  # fmt: skip
+_DRUG_EVENTS = {
+    kind: f"event {kind}"
+    for kind in (
+        "stop", "reduce", "increase", "restart", "start", "continue", "overdose", "ongoing", "switch", "single",
+    )
+}  # fmt: skip
+_DISORDER_EVENTS = {
+    kind: f"event {kind}" for kind in ("onset", "resolve", "improve", "persist", "worsen", "recur", "fatal")
+}
 _CLOSE = 40  # code points between a drug and the words that clear it
 _BEFORE_LIST = 12  # code points for "a", "mild", "new" between such a word and the first of its list
 _TURNS = frozenset({"improve", "resolve", "stop", "reduce", "onset", "persist", "worsen", "recur", "fatal", "restart"})
 _DRUG_TURNS = frozenset({"start", "ongoing", "stop", "reduce", "switch"})
+
+
+class Features(dict[str, float]):
+    """Features by name, as far as they say something: what is not held is 0."""
+
+    def __missing__(self, name: str) -> float:
+        """Nothing."""
+        return 0.0
 
 
 @dataclass(slots=True)
@@ -66,7 +92,7 @@ class Candidate:
     key: str
     entry: Entry | None
     mentions: list[Found] = field(default_factory=list)
-    features: dict[str, float] = field(default_factory=dict)
+    features: dict[str, float] = field(default_factory=Features)
     links: list[Link] = field(default_factory=list)
     mates: set[str] = field(default_factory=set)
     """Keys of concepts of its kind that stand in a list with it ("A, B and C")."""
@@ -77,85 +103,162 @@ class Candidate:
 
 def candidates(document: Document, sentences: Sequence[Sentence], story: Sequence[Event]) -> list[Candidate]:
     """All concepts of some sentences with features and scores, in the order of their first mention."""
-    found: dict[tuple[Semantic, str], Candidate] = {}
-    for sentence in sentences:
+    spoken = [document.once(_spoken, sentence) for sentence in sentences]
+    found: dict[_Concept, Candidate] = {}
+    said: dict[_Concept, list[str]] = {}
+    for sentence, of in zip(sentences, spoken, strict=True):
         for one in sentence.found:
             key = (one.semantic, one.key)
             if key not in found:
                 found[key] = Candidate(one.semantic, one.key, one.entry)
+                said[key] = []
             found[key].mentions.append(one)
-    for sentence in sentences:
-        for link in document.once(_links, sentence):
-            found["drug", link.drug.key].links.append(link)
-            found["disorder", link.disorder.key].links.append(link)
-    _stated(document, sentences, found)
+        for key, names in of.said.items():
+            said[key] += names
+        for semantic, left, right in of.mates:
+            found[semantic, left].mates.add(right)
+            found[semantic, right].mates.add(left)
+    for link in chain(*(of.links for of in spoken), *(of.stated for of in spoken)):
+        found["drug", link.drug.key].links.append(link)
+        found["disorder", link.disorder.key].links.append(link)
     everything = list(found.values())
-    for sentence in sentences:
-        for semantic in ("drug", "disorder"):
-            for left, right in pairwise(sentence.of(semantic)):
-                if right.key != left.key and LIST.fullmatch(document.text, left.end, right.start):
-                    found[semantic, left.key].mates.add(right.key)
-                    found[semantic, right.key].mates.add(left.key)
-    zones = {sentence.index: sentence.zone for sentence in sentences}
-    first_sentence = {sentence.index for sentence in sentences[:1]}
-    first_drug = min(
-        (m.start for c in everything if c.semantic == "drug" for m in c.mentions if zones[m.sentence] == "case"),
-        default=0,
-    )
+    about = _report_features(document, sentences, spoken, story, everything)
+    first = {(one.semantic, one.key) for sentence in sentences[:1] for one in sentence.found}
+    first_drug = next((s.of("drug")[0].start for s in sentences if s.zone == "case" and s.of("drug")), 0)
     first_onset = min((e.start for e in story if e.kind == "onset"), default=len(document.text))
-    by_index = {sentence.index: sentence for sentence in sentences}
-    by_key: dict[str, list[Event]] = defaultdict(list)
+    happened: dict[str, list[Event]] = defaultdict(list)
     for event in story:
         for name in (*event.drugs, *event.disorders):
-            by_key[name].append(event)
+            happened[name].append(event)
     size = max(1, len(document.text))
     indexed = _mesh(document)
     turns = _Turns(story)
-    about = _report_features(document, sentences, story, everything)
-    for candidate in everything:
-        features = _shared_features(candidate, zones, first_sentence, size)
+    for key, candidate in found.items():
+        counts = Counter(said[key])
+        features = _shared_features(candidate, counts, size, in_first=key in first)
+        places = ((m.start, document.sentences[m.sentence].zone) for m in candidate.mentions)
         if candidate.semantic == "drug":
-            features |= _drug_features(candidate, by_key[candidate.key], turns, by_index, first_onset)
+            late = next((start > first_onset for start, zone in places if zone in TOLD), False)
+            features |= _drug_features(candidate, counts, happened[candidate.key], turns, after_onset=late)
         else:
-            features |= _disorder_features(candidate, by_key[candidate.key], turns, by_index, first_drug)
-        candidate.features = features | about
-        if candidate.semantic == "drug" and _cleared(candidate.mentions, by_index):
-            candidate.features["cleared"] = 1.0
-        if (candidate.semantic, candidate.key) in indexed:
-            candidate.features["mesh"] = indexed[candidate.semantic, candidate.key]
-    for sentence in sentences:
-        if sentence.zone in TOLD:
-            for name in _listed_as_harm(document.text, sentence):
-                found["disorder", name].features["listed as harm"] = 1.0
+            early = next((start < first_drug for start, zone in places if zone == "case"), False)
+            features |= _disorder_features(candidate, counts, happened[candidate.key], turns, before_drugs=early)
+        features |= about
+        features["cleared"] = float("cleared" in counts)
+        features["mesh"] = indexed.get(key, 0.0)
+        features["listed as harm"] = float("listed as harm" in counts)
+        candidate.features.update({name: value for name, value in features.items() if value})
     _explain(everything)
     _uses(everything)
     _known(everything)
-    _weigh_contexts(document, sentences, everything)
+    _weigh_contexts(spoken, everything)
     _compare(everything)
     for candidate in everything:
-        told = {name: value for name, value in candidate.features.items() if value}
-        candidate.features["sentences"] = told["sentences"] = log_odds(f"{candidate.semantic} sentences", told)
-        candidate.score = score(f"{candidate.semantic} first look", told)
+        candidate.features["sentences"] = log_odds(f"{candidate.semantic} sentences", candidate.features)
+        candidate.score = score(f"{candidate.semantic} first look", candidate.features)
     add_partners(everything, [candidate.score for candidate in everything])
     for candidate in everything:
         candidate.score = score(candidate.semantic, candidate.features)
     return everything
 
 
-def _links(document: Document, sentence: Sentence) -> list[Link]:
-    return list(links(document.text, sentence))
+# --- what one sentence says ---------------------------------------------------------------------------------------
 
 
-def _stated(document: Document, sentences: Sequence[Sentence], found: Mapping[tuple[Semantic, str], Candidate]) -> None:
-    """Link what the pair classifier says a sentence states."""
-    for sentence in sentences:
-        for link in document.once(_stated_links, sentence):
-            found["drug", link.drug.key].links.append(link)
-            found["disorder", link.disorder.key].links.append(link)
+class _Spoken(NamedTuple):
+    """What a sentence says of the concepts it names, to whichever patient it is about."""
+
+    said: dict[_Concept, list[str]]
+    """Names of features, as often as the sentence says so."""
+    links: list[Link]
+    stated: list[Link]
+    """The links that the pair classifier gives."""
+    mates: list[tuple[Semantic, str, str]]
+    """Neighbours in a list."""
+    odds: list[tuple[_Concept, float]]
+    """What the words around the mentions say (``contexts``), where the sentence tells of the case."""
+    adverse: int
+    """How many words tell of adverse effects."""
+    denied: tuple[bool, bool]
+    """Does it deny adverse effects: where it stands behind an onset, and where it stands before one?"""
 
 
-def _stated_links(document: Document, sentence: Sentence) -> list[Link]:
-    made = []
+def _spoken(document: Document, sentence: Sentence) -> _Spoken:
+    told = sentence.zone in TOLD
+    found = list(links(document.text, sentence))
+    stated = list(_stated(document, sentence))
+    said: dict[_Concept, list[str]] = defaultdict(list)
+    for one in sentence.found:
+        said[one.semantic, one.key] += _said(sentence, one)
+    for link in (*found, *stated):
+        name = _LINK_FEATURES[link.kind] if told else "cause link in literature" if link.kind in CAUSAL else None
+        if name is not None:
+            said["drug", link.drug.key].append(name)
+            said["disorder", link.disorder.key].append(name)
+    for key in _listed_as_harm(document.text, sentence) if told else ():
+        said["disorder", key].append("listed as harm")
+    mates = [
+        (semantic, left.key, right.key)
+        for semantic in _SEMANTICS
+        for left, right in pairwise(sentence.of(semantic))
+        if right.key != left.key and LIST.fullmatch(document.text, left.end, right.start)
+    ]
+    odds = contexts.odds(document, sentence) if told else ()
+    return _Spoken(
+        dict(said), found, stated, mates,
+        [((one.semantic, one.key), value / _WEIGHTS["context scale"]) for one, value in odds],
+        len(sentence.cued("adverse")),
+        (_no_adverse(document.text, sentence, before=False), _no_adverse(document.text, sentence, before=True)),
+    )  # fmt: skip
+
+
+def _said(sentence: Sentence, mention: Found) -> Iterator[str]:
+    """Names of the features that one mention speaks for."""
+    yield mention.assertion
+    if mention.label is not None:
+        yield f"tagged {mention.label}"
+    if mention.semantic == "drug" and _is_cleared(sentence, mention):
+        yield "cleared"
+    if sentence.zone not in TOLD:
+        return
+    yield f"in {sentence.zone}"
+    if mention.semantic == "disorder":
+        if aggravated(sentence, mention):
+            yield "aggravated"
+        if _near(sentence.cued("historical"), mention, ("historical:forward", "historical:backward"), 25):
+            yield "history cue"
+        if _near(sentence.cued("suspect"), mention, ("suspect:any",), 40):
+            yield "suspect cue"
+        return
+    if _near(sentence.cued("suspect"), mention, ("suspect:before", "suspect:any"), 60):
+        yield "suspect cue"
+    if _was_no_help(sentence, mention):
+        yield "no help"
+    if mention.start and _after_improvement(sentence, mention):
+        yield "treatment of"
+    if _near(sentence.cued("improve", "resolve"), mention, ("improve:any", "resolve:any"), 90):
+        yield "with improvement"
+
+
+def _near(cues: Sequence[Cue], mention: Found, kinds: Collection[str], reach: int) -> bool:
+    """Is a cue of a kind close before or after a mention?"""
+    for cue in cues:
+        if cue.kind in kinds and -reach <= mention.start - cue.end and cue.start - mention.end <= reach:
+            return True
+    return False
+
+
+def _is_cleared(sentence: Sentence, mention: Found) -> bool:
+    """Do the authors clear the drug: "X was ruled out as the cause", "the rash was not related to X"?"""
+    return any(
+        (cue.kind == "reject:after" and 0 <= mention.start - cue.end <= _CLOSE)
+        or (cue.kind == "reject:before" and 0 <= cue.start - mention.end <= _CLOSE)
+        for cue in sentence.cued("reject")
+    )
+
+
+def _stated(document: Document, sentence: Sentence) -> Iterator[Link]:
+    """The links of what the pair classifier says a sentence states."""
     for pair in document.pairs_at.get(sentence.index, ()):
         if relieves(document.text, sentence, pair.drug_span, pair.reaction_span):
             continue
@@ -164,342 +267,11 @@ def _stated_links(document: Document, sentence: Sentence) -> list[Link]:
         for drug in drugs:
             for disorder in disorders:
                 at = min(drug.start, disorder.start), max(drug.end, disorder.end)
-                made.append(Link("stated", drug, disorder, at))
-    return made
+                yield Link("stated", drug, disorder, at)
 
 
 def _overlap(left: Span, right: Span) -> bool:
     return left[0] < right[1] and right[0] < left[1]
-
-
-def _mesh(document: Document) -> dict[tuple[Semantic, str], float]:
-    """Log odds that the indexers' MeSH headings give to concepts (``mappings/extraction/mesh_evidence.tsv``)."""
-    odds: dict[tuple[Semantic, str], float] = defaultdict(float)
-    for heading in document.report.article.mesh:
-        for semantic in _SEMANTICS:
-            entry = lexicon().lookup(heading.descriptor, semantic)
-            for qualifier in heading.qualifiers if entry else ():
-                assert entry is not None
-                odds[semantic, entry.name] += _mesh_odds().get((semantic, qualifier.lower()), 0.0)
-    return odds
-
-
-@cache
-def _mesh_odds() -> dict[tuple[str, str], float]:
-    evidence = rows(MAPPINGS / "extraction" / "mesh_evidence.tsv", 3)
-    return {(semantic, qualifier): float(value) for semantic, qualifier, value in evidence}
-
-
-def _report_features(
-    document: Document, sentences: Sequence[Sentence], story: Sequence[Event], everything: Sequence[Candidate]
-) -> dict[str, float]:
-    """Features of the report as a whole: does it tell of an adverse reaction at all?"""
-    own = [s for s in sentences if s.zone in TOLD]
-    began = max((e.sentence for e in story if e.kind == "onset" and e.disorders), default=-1)
-    denying = [_no_adverse(document.text, s, before=s.index < began) for s in own]
-    adverse = [cue for s, denied in zip(own, denying, strict=True) if not denied for cue in s.cued("adverse")]
-    drug_links = [x for c in everything if c.semantic == "drug" for x in c.links]
-    return {
-        "report: adverse words": _capped(adverse, 3),
-        "report: cause link": _capped((x.kind in CAUSAL for x in drug_links), 3),
-        "report: no adverse": float(any(denying)),
-        "report: stop": float(any(e.kind == "stop" for e in story)),
-        "report: drugs": min(6, sum(c.semantic == "drug" for c in everything)) / 6,
-        "report: disorders": min(12, sum(c.semantic == "disorder" for c in everything)) / 12,
-        "report: length": min(1.0, len(document.text) / 5000),
-    }  # fmt: skip
-
-
-def _no_adverse(text: str, sentence: Sentence, before: bool) -> bool:
-    """Does a sentence say that there were no adverse effects? ("She recovered without complications" does not.)
-
-    ``before``: what it tells was before a disorder set in; then only an operation or a birth can have been without.
-    """
-    recovery = bool(sentence.cued("resolve", "improve", "discharge"))
-    adverse = [
-        cue.start for cue in sentence.cued("adverse")
-        if cue.kind == "adverse" and not (recovery if text.startswith("complication", cue.start) else before)
-    ]  # fmt: skip
-    denials = [cue.end for cue in sentence.cued("negated") if cue.kind == "negated:forward"] if adverse else []
-    return any(bisect_left(adverse, end) < bisect_right(adverse, end + 20) for end in denials)
-
-
-def _explain(everything: Sequence[Candidate]) -> None:
-    """Features of diagnoses whose signs are told, and of signs whose diagnosis is told."""
-    told = {
-        c.key: c for c in everything if c.semantic == "disorder" and c.features["in case"] + c.features["in summary"]
-    }
-    for c in told.values():
-        c.features["explains"] = c.features["explained"] = 0.0
-    for c in told.values():
-        signs = explains(c.key) & told.keys()
-        c.features["explains"] = min(3, len(signs)) / 3
-        for sign in signs:
-            told[sign].features["explained"] = 1.0
-
-
-def _uses(everything: Sequence[Candidate]) -> None:
-    """Features of disorders that a drug of the report is usually given for, and of such drugs."""
-    disorders = [c for c in everything if c.semantic == "disorder"]
-    for c in disorders:
-        c.features["usual indication"] = 0.0
-    for drug in everything:
-        if drug.semantic == "drug" and not drug.features["only literature"]:
-            known = drug_groups.uses(drug.key)
-            treated = [c for c in disorders if known and drug_groups.treats(drug.key, c.entry)]
-            drug.features["usual indication told"] = float(bool(treated))
-            rescue = drug_groups.rescues(drug.key)
-            drug.features["against reactions"] = 1.0 if rescue else 0.0
-            drug.features["not against reactions"] = 1.0 if rescue is False else 0.0
-            for c in treated:
-                c.features["usual indication"] = 1.0
-
-
-def _known(everything: Sequence[Candidate]) -> None:
-    """Drugs that are known to cause a disorder of the report, and such disorders, with features of both."""
-    own = [c for c in everything if not c.features["only literature"]]
-    drugs = [c for c in own if c.semantic == "drug"]
-    disorders = [c for c in own if c.semantic == "disorder"]
-    for disorder in disorders:
-        disorder.features["by nature"] = float(by_nature(disorder.key))
-        disorder.features["of the disease"] = float(of_disease(disorder.key))
-    for drug in drugs:
-        told = [c for c in disorders if known(drug.key, c.key)]
-        drug.features["known effect told"] = float(bool(told))
-        drug.features["other effects known"] = float(not told and bool(effects(drug.key)))
-        drug.known = {c.key for c in told}
-        drug.features["specific effect told"] = max((specific(c.key) for c in told), default=0.0)
-        for disorder in told:
-            disorder.known.add(drug.key)
-            disorder.features["known effect"] = 1.0
-            disorder.features["specific effect"] = specific(disorder.key)
-
-
-def _weigh_contexts(document: Document, sentences: Sequence[Sentence], everything: Sequence[Candidate]) -> None:
-    """Features of what the words around the mentions in the patient's own story say (``contexts``)."""
-    odds: dict[tuple[Semantic, str], list[float]] = defaultdict(list)
-    for sentence in sentences:
-        if sentence.zone in TOLD:
-            for mention, value in document.once(contexts.odds, sentence):
-                odds[mention.semantic, mention.key].append(value / _WEIGHTS["context scale"])
-    for semantic in _SEMANTICS:
-        own = [(c, odds[semantic, c.key]) for c in everything if (semantic, c.key) in odds]
-        best = max((max(values) for _, values in own), default=0.0)
-        for c, values in own:
-            c.features["context"] = max(values)
-            c.features["mean context"] = sum(values) / len(values)
-            c.features["context behind best"] = best - max(values)
-            c.features["best context"] = float(max(values) == best)
-
-
-def _compare(everything: Sequence[Candidate]) -> None:
-    """Features of a concept beside the others of its kind."""
-    for semantic in ("drug", "disorder"):
-        own = [c for c in everything if c.semantic == semantic and not c.features["only literature"]]
-        for name in (
-            "stated link",
-            "induced link",
-            "cause link",
-            "temporal link",
-            "in summary",
-            "in case",
-            "tagged reaction",
-            "count",
-        ):
-            most = max((c.features[name] for c in own), default=0.0)
-            feature = f"most {name}"
-            for c in own:
-                c.features[feature] = float(most > 0 and c.features[name] == most)
-        for c in own:
-            c.features["the only one"] = float(len(own) == 1)
-            c.features["first told"] = float(c is own[0])
-
-
-def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> None:
-    """Features that tell how likely the concepts are that a concept is tied to, by a first look at each."""
-    likely = {(c.semantic, c.key): value for c, value in zip(everything, scores, strict=True)}
-    ranked = {
-        semantic: [*sorted((value for (kind, _), value in likely.items() if kind == semantic), reverse=True), 0.0, 0.0]
-        for semantic in _SEMANTICS
-    }
-    for c, value in zip(everything, scores, strict=True):
-        c.features["likely list mate"] = max((likely.get((c.semantic, key), 0.0) for key in c.mates), default=0.0)
-        for kind, name in _PARTNERS.items():
-            tied = [
-                likely["disorder", x.disorder.key] if c.semantic == "drug" else likely["drug", x.drug.key]
-                for x in c.links
-                if x.kind == kind
-            ]
-            c.features[name] = max(tied, default=0.0)
-        best, second = ranked[c.semantic][:2]
-        c.features["best rival"] = second if value == best else best
-        other: Semantic = "disorder" if c.semantic == "drug" else "drug"
-        c.features["best partner"] = ranked[other][0]
-        c.features["likely partner by known effects"] = max((likely[other, key] for key in c.known), default=0.0)
-
-
-def score(model: str, features: dict[str, float]) -> float:
-    """The probability that a drug is a suspect, or a disorder a reaction."""
-    judged = sum(_WEIGHTS[name] * features.get(name, 0.0) for name in _BY_HAND)
-    total = features.get("mesh", 0.0) + judged + log_odds(model, features)
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
-
-
-def log_odds(model: str, features: Mapping[str, float]) -> float:
-    """The weighted sum of features by one of the fitted models."""
-    weights = fitted_weights().get(model, {})
-    worth = map(weights.get, features, repeat(0.0))
-    return sum(map(mul, worth, features.values()), weights.get("bias", 0.0))
-
-
-@cache
-def _priors() -> dict[tuple[str, str], float]:
-    """Log odds that a named concept takes part in an adverse event, drawn to the average of its kind."""
-    counted = rows(PRIORS, 4)
-    odds: dict[tuple[str, str], float] = {}
-    for semantic in ("drug", "disorder"):
-        counts = {name: (int(k), int(n)) for kind, name, k, n in counted if kind == semantic}
-        mean = sum(k for k, _ in counts.values()) / sum(n for _, n in counts.values())
-        for name, (k, n) in counts.items():
-            share = (k + _WEIGHTS["prior strength"] * mean) / (n + _WEIGHTS["prior strength"])
-            odds[semantic, name] = math.log(share / (1 - share)) - math.log(mean / (1 - mean))
-    return odds
-
-
-@cache
-def fitted_weights() -> dict[str, dict[str, float]]:
-    """Weights by model and feature name."""
-    weights: dict[str, dict[str, float]] = defaultdict(dict)
-    for model, name, weight in rows(WEIGHTS, 3):
-        weights[model][name] = float(weight)
-    return dict(weights)
-
-
-def _capped(values: Iterable[object], most: int = 2) -> float:
-    return _most(sum(1 for value in values if value), most)
-
-
-def _most(count: int, most: int = 2) -> float:
-    return float(count if count < most else most)
-
-
-def _shared_features(candidate: Candidate, zones: Mapping[int, str], first: set[int], size: int) -> dict[str, float]:
-    """Features that drugs and disorders share."""
-    mentions = candidate.mentions
-    count = len(mentions)
-    told = [zones[m.sentence] for m in mentions]
-    assertions = [m.assertion for m in mentions]
-    labels = [m.label for m in mentions]
-    own_links = [x.kind for x in candidate.links if zones[x.drug.sentence] in TOLD]
-    features = {
-        "count": min(6, count) / 6,
-        "in case": _most(told.count("case")),
-        "in summary": _most(told.count("summary")),
-        "only literature": float(TOLD.isdisjoint(told)),
-        "in first sentence": float(any(m.sentence in first for m in mentions)),
-        "cause link in literature": _capped(
-            x.kind in CAUSAL and zones[x.drug.sentence] not in TOLD for x in candidate.links
-        ),
-        "negated": assertions.count("negated") / count,
-        "hypothetical": assertions.count("hypothetical") / count,
-        "possible": assertions.count("possible") / count,
-        "historical": assertions.count("historical") / count,
-        "family": float("family" in assertions),
-        "place": mentions[0].start / size,
-        "prior": _priors().get((candidate.semantic, candidate.key), 0.0),
-        "unknown to lexicon": float(candidate.entry is None),
-    }  # fmt: skip
-    for kind, name in _LINK_FEATURES.items():
-        features[name] = _most(own_links.count(kind))
-    for label, tagged, mostly in _LABELS:
-        features[tagged] = _most(labels.count(label))
-        features[mostly] = labels.count(label) / count
-    return features
-
-
-def _near(sentences: Mapping[int, Sentence], mentions: Iterable[Found], *kinds: str, reach: int = 60) -> float:
-    """How many mentions have a cue of a kind close before or after them."""
-    families = {FAMILY[kind] for kind in kinds}
-    count = 0
-    for m in mentions:
-        for cue in sentences[m.sentence].cued(*families):
-            if cue.kind in kinds and -reach <= m.start - cue.end and cue.start - m.end <= reach:
-                count += 1
-                break
-    return _most(count)
-
-
-class _Turns:
-    """The turns of a story: what is found is found by halving, because there may be as many as drugs are named."""
-
-    def __init__(self, story: Sequence[Event]) -> None:
-        self._turns = [event for event in story if event.kind in _TURNS]
-        self._reached = list(accumulate((event.start for event in self._turns), max))
-        to_drugs = sorted((event.start, place) for place, event in enumerate(story) if event.kind in _DRUG_TURNS)
-        self._drug_starts = [start for start, _ in to_drugs]
-        self._last_of_drugs = [story[place].kind for place in accumulate((place for _, place in to_drugs), max)]
-
-    def bring_relief(self, start: Event) -> bool:
-        """Is the next thing that the story tells after the drug was given an improvement?"""
-        at = bisect_right(self._reached, start.end)
-        if at == len(self._turns):
-            return False
-        turn = self._turns[at]
-        return turn.kind in ("improve", "resolve") and turn.sentence <= start.sentence + 1
-
-    def before(self, event: Event) -> str | None:
-        """The last thing that happened to a drug, of what the text tells before an event."""
-        told = bisect_left(self._drug_starts, event.start)
-        return self._last_of_drugs[told - 1] if told else None
-
-
-def _drug_features(
-    candidate: Candidate,
-    happened: Sequence[Event],
-    turns: _Turns,
-    sentences: Mapping[int, Sentence],
-    first_onset: int,
-) -> dict[str, float]:
-    own = [m for m in candidate.mentions if sentences[m.sentence].zone in TOLD]
-    kinds = {event.kind for event in happened}
-    entry = candidate.entry
-    features = {
-        f"event {kind}": float(kind in kinds)
-        for kind in (
-            "stop",
-            "reduce",
-            "increase",
-            "restart",
-            "start",
-            "continue",
-            "overdose",
-            "ongoing",
-            "switch",
-            "single",
-        )
-    }
-    features |= {
-        "suspect cue": _near(sentences, own, "suspect:before", "suspect:any"),
-        "relieves": _capped(e.kind in ("start", "ongoing") and turns.bring_relief(e) for e in happened),
-        "no help": float(any(_was_no_help(sentences[m.sentence], m) for m in own)),
-        "first after onset": float(bool(own) and own[0].start > first_onset),
-        "treatment of": _capped(m.start and _after_improvement(sentences[m.sentence], m) for m in own),
-        "with improvement": _near(sentences, own, "improve:any", "resolve:any", reach=90),
-        "is class": float(entry is not None and entry.kind == "class"),
-        "is analyte": float(entry is not None and entry.kind == "analyte"),
-        "is "+ (entry.kind if entry else "unknown"): 1.0,
-    }  # fmt: skip
-    return features
-
-
-def _cleared(mentions: Sequence[Found], sentences: Mapping[int, Sentence]) -> bool:
-    """Do the authors clear the drug: "X was ruled out as the cause", "the rash was not related to X"?"""
-    for mention in mentions:
-        for cue in sentences[mention.sentence].cued("reject"):
-            after = cue.kind == "reject:after" and 0 <= mention.start - cue.end <= _CLOSE
-            if after or (cue.kind == "reject:before" and 0 <= cue.start - mention.end <= _CLOSE):
-                return True
-    return False
 
 
 def _was_no_help(sentence: Sentence, mention: Found) -> bool:
@@ -537,28 +309,316 @@ def aggravated(sentence: Sentence, mention: Found) -> bool:
     ) and mention.assertion not in ("negated", "family")
 
 
-def _disorder_features(
-    candidate: Candidate,
-    happened: Sequence[Event],
-    turns: _Turns,
-    sentences: Mapping[int, Sentence],
-    first_drug: int,
-) -> dict[str, float]:
-    own = [m for m in candidate.mentions if sentences[m.sentence].zone in TOLD]
-    kinds = {event.kind for event in happened}
-    entry = candidate.entry
-    features = {
-        f"event {kind}": float(kind in kinds)
-        for kind in ("onset", "resolve", "improve", "persist", "worsen", "recur", "fatal")
+def _no_adverse(text: str, sentence: Sentence, before: bool) -> bool:
+    """Does a sentence say that there were no adverse effects? ("She recovered without complications" does not.)
+
+    ``before``: what it tells was before a disorder set in; then only an operation or a birth can have been without.
+    """
+    if not sentence.cued("adverse"):
+        return False
+    recovery = bool(sentence.cued("resolve", "improve", "discharge"))
+    adverse = [
+        cue.start for cue in sentence.cued("adverse")
+        if cue.kind == "adverse" and not (recovery if text.startswith("complication", cue.start) else before)
+    ]  # fmt: skip
+    denials = [cue.end for cue in sentence.cued("negated") if cue.kind == "negated:forward"] if adverse else []
+    return any(bisect_left(adverse, end) < bisect_right(adverse, end + 20) for end in denials)
+
+
+# --- what the report says ------------------------------------------------------------------------------------------
+
+
+def _mesh(document: Document) -> dict[tuple[Semantic, str], float]:
+    """Log odds that the indexers' MeSH headings give to concepts (``mappings/extraction/mesh_evidence.tsv``)."""
+    odds: dict[tuple[Semantic, str], float] = defaultdict(float)
+    for heading in document.report.article.mesh:
+        for semantic in _SEMANTICS:
+            entry = lexicon().lookup(heading.descriptor, semantic)
+            for qualifier in heading.qualifiers if entry else ():
+                assert entry is not None
+                odds[semantic, entry.name] += _mesh_odds().get((semantic, qualifier.lower()), 0.0)
+    return odds
+
+
+@cache
+def _mesh_odds() -> dict[tuple[str, str], float]:
+    evidence = rows(MAPPINGS / "extraction" / "mesh_evidence.tsv", 3)
+    return {(semantic, qualifier): float(value) for semantic, qualifier, value in evidence}
+
+
+def _report_features(
+    document: Document, sentences: Sequence[Sentence], spoken: Sequence[_Spoken], story: Sequence[Event],
+    everything: Sequence[Candidate],
+) -> dict[str, float]:  # fmt: skip
+    """Features of the report as a whole: does it tell of an adverse reaction at all?"""
+    began = max((e.sentence for e in story if e.kind == "onset" and e.disorders), default=-1)
+    telling = [
+        (of.adverse, of.denied[sentence.index < began])
+        for sentence, of in zip(sentences, spoken, strict=True)
+        if of.adverse and sentence.zone in TOLD
+    ]
+    drugs = sum(c.semantic == "drug" for c in everything)
+    causal = sum(link.kind in CAUSAL for of in spoken for link in (*of.links, *of.stated))
+    return {
+        "report: adverse words": _most(sum(count for count, denied in telling if not denied), 3),
+        "report: cause link": _most(causal, 3),
+        "report: no adverse": float(any(denied for _, denied in telling)),
+        "report: stop": float(any(e.kind == "stop" for e in story)),
+        "report: drugs": min(6, drugs) / 6,
+        "report: disorders": min(12, len(everything) - drugs) / 12,
+        "report: length": min(1.0, len(document.text) / 5000),
     }
+
+
+def _explain(everything: Sequence[Candidate]) -> None:
+    """Features of diagnoses whose signs are told, and of signs whose diagnosis is told."""
+    told = {
+        c.key: c for c in everything
+        if c.semantic == "disorder" and ("in case" in c.features or "in summary" in c.features)
+    }  # fmt: skip
+    signs = {key: explains(key) & told.keys() for key in told}
+    explained = frozenset().union(*signs.values())
+    for key, c in told.items():
+        if signs[key]:
+            c.features["explains"] = min(3, len(signs[key])) / 3
+        if key in explained:
+            c.features["explained"] = 1.0
+
+
+def _uses(everything: Sequence[Candidate]) -> None:
+    """Features of disorders that a drug of the report is usually given for, and of such drugs."""
+    disorders = [(c, drug_groups.terms(c.entry)) for c in everything if c.semantic == "disorder"]
+    for drug in everything:
+        if drug.semantic == "drug" and "only literature" not in drug.features:
+            known = drug_groups.uses(drug.key)
+            treated = [c for c, terms in disorders if known and drug_groups.treats(drug.key, terms)]
+            if treated:
+                drug.features["usual indication told"] = 1.0
+            rescue = drug_groups.rescues(drug.key)
+            if rescue is not None:
+                drug.features["against reactions" if rescue else "not against reactions"] = 1.0
+            for c in treated:
+                c.features["usual indication"] = 1.0
+
+
+def _known(everything: Sequence[Candidate]) -> None:
+    """Drugs that are known to cause a disorder of the report, and such disorders, with features of both."""
+    own = [c for c in everything if "only literature" not in c.features]
+    drugs = [c for c in own if c.semantic == "drug"]
+    disorders = [c for c in own if c.semantic == "disorder"]
+    for disorder in disorders:
+        if by_nature(disorder.key):
+            disorder.features["by nature"] = 1.0
+        if of_disease(disorder.key):
+            disorder.features["of the disease"] = 1.0
+    for drug in drugs:
+        told = [c for c in disorders if known(drug.key, c.key)]
+        if told:
+            drug.features["known effect told"] = 1.0
+        elif effects(drug.key):
+            drug.features["other effects known"] = 1.0
+        drug.known = {c.key for c in told}
+        _tell(drug, "specific effect told", max((specific(c.key) for c in told), default=0.0))
+        for disorder in told:
+            disorder.known.add(drug.key)
+            disorder.features["known effect"] = 1.0
+            _tell(disorder, "specific effect", specific(disorder.key))
+
+
+def _weigh_contexts(spoken: Sequence[_Spoken], everything: Sequence[Candidate]) -> None:
+    """Features of what the words around the mentions in the patient's own story say (``contexts``)."""
+    odds: dict[_Concept, list[float]] = defaultdict(list)
+    for of in spoken:
+        for concept, value in of.odds:
+            odds[concept].append(value)
+    for semantic in _SEMANTICS:
+        own = [
+            (c, max(values), values)
+            for c in everything
+            if (values := odds.get((c.semantic, c.key))) and c.semantic == semantic
+        ]
+        best = max((most for _, most, _ in own), default=0.0)
+        for c, most, values in own:
+            _tell(c, "context", most)
+            _tell(c, "mean context", sum(values) / len(values))
+            _tell(c, "context behind best", best - most)
+            _tell(c, "best context", float(most == best))
+
+
+def _compare(everything: Sequence[Candidate]) -> None:
+    """Features of a concept beside the others of its kind."""
+    for semantic in _SEMANTICS:
+        own = [c for c in everything if c.semantic == semantic and "only literature" not in c.features]
+        for name, feature in _COMPARED.items():
+            values = [c.features.get(name, 0.0) for c in own]
+            most = max(values, default=0.0)
+            for c, value in zip(own, values, strict=True):
+                if value == most > 0:
+                    c.features[feature] = 1.0
+        if len(own) == 1:
+            own[0].features["the only one"] = 1.0
+        if own:
+            own[0].features["first told"] = 1.0
+
+
+def add_partners(everything: Sequence[Candidate], scores: Sequence[float]) -> None:
+    """Features that tell how likely the concepts are that a concept is tied to, by a first look at each."""
+    likely: dict[Semantic, dict[str, float]] = {"drug": {}, "disorder": {}}
+    for c, value in zip(everything, scores, strict=True):
+        likely[c.semantic][c.key] = value
+    ranked = {semantic: [*sorted(own.values(), reverse=True), 0.0, 0.0] for semantic, own in likely.items()}
+    for c, value in zip(everything, scores, strict=True):
+        mates, partners = likely[c.semantic], likely["disorder" if c.semantic == "drug" else "drug"]
+        _tell(c, "likely list mate", max((mates.get(key, 0.0) for key in c.mates), default=0.0))
+        tied = dict.fromkeys(_PARTNERS, 0.0)
+        for link in c.links:
+            partner = partners[link.disorder.key if c.semantic == "drug" else link.drug.key]
+            if partner > tied.get(link.kind, partner):
+                tied[link.kind] = partner
+        for kind, partner in tied.items():
+            _tell(c, _PARTNERS[kind], partner)
+        best, second = ranked[c.semantic][:2]
+        _tell(c, "best rival", second if value == best else best)
+        _tell(c, "best partner", max(partners.values(), default=0.0))
+        _tell(c, "likely partner by known effects", max((partners[key] for key in c.known), default=0.0))
+
+
+def _tell(candidate: Candidate, name: str, value: float) -> None:
+    """Add a feature, unless it says nothing."""
+    if value:
+        candidate.features[name] = value
+
+
+def score(model: str, features: Mapping[str, float]) -> float:
+    """The probability that a drug is a suspect, or a disorder a reaction."""
+    judged = 0.0
+    for name in _BY_HAND:
+        if name in features:
+            judged += _WEIGHTS[name] * features[name]
+    total = features.get("mesh", 0.0) + judged + log_odds(model, features)
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+def log_odds(model: str, features: Mapping[str, float]) -> float:
+    """The weighted sum of features by one of the fitted models."""
+    weights = fitted_weights().get(model, {})
+    worth = map(weights.get, features, repeat(0.0))
+    return sum(map(mul, worth, features.values()), weights.get("bias", 0.0))
+
+
+@cache
+def _priors() -> dict[tuple[str, str], float]:
+    """Log odds that a named concept takes part in an adverse event, drawn to the average of its kind."""
+    counted = rows(PRIORS, 4)
+    odds: dict[tuple[str, str], float] = {}
+    for semantic in ("drug", "disorder"):
+        counts = {name: (int(k), int(n)) for kind, name, k, n in counted if kind == semantic}
+        mean = sum(k for k, _ in counts.values()) / sum(n for _, n in counts.values())
+        for name, (k, n) in counts.items():
+            share = (k + _WEIGHTS["prior strength"] * mean) / (n + _WEIGHTS["prior strength"])
+            odds[semantic, name] = math.log(share / (1 - share)) - math.log(mean / (1 - mean))
+    return odds
+
+
+@cache
+def fitted_weights() -> dict[str, dict[str, float]]:
+    """Weights by model and feature name."""
+    weights: dict[str, dict[str, float]] = defaultdict(dict)
+    for model, name, weight in rows(WEIGHTS, 3):
+        weights[model][name] = float(weight)
+    return dict(weights)
+
+
+def _most(count: int, most: int = 2) -> float:
+    return float(count if count < most else most)
+
+
+def _shared_features(candidate: Candidate, said: Mapping[str, int], size: int, *, in_first: bool) -> dict[str, float]:
+    """Features that drugs and disorders share; ``said`` counts what the sentences say."""
+    count = len(candidate.mentions)
+    features = {
+        "count": min(6, count) / 6,
+        "in case": _most(said.get("in case", 0)),
+        "in summary": _most(said.get("in summary", 0)),
+        "only literature": float("in case" not in said and "in summary" not in said),
+        "in first sentence": float(in_first),
+        "cause link in literature": _most(said.get("cause link in literature", 0)),
+    }
+    for assertion in ("negated", "hypothetical", "possible", "historical"):
+        features[assertion] = said.get(assertion, 0) / count
     features |= {
-        "aggravated": _capped(aggravated(sentences[m.sentence], m) for m in own),
-        "relieved": _capped(
-            e.kind in ("improve", "resolve") and turns.before(e) in ("start", "ongoing") for e in happened
-        ),
-        "before first drug": float(any(sentences[m.sentence].zone == "case" and m.start < first_drug for m in own)),
-        "history cue": _near(sentences, own, "historical:forward", "historical:backward", reach=25),
-        "suspect cue": _near(sentences, own, "suspect:any", reach=40),
-        "is " + (entry.kind if entry else "unknown"): 1.0,
+        "family": float("family" in said),
+        "place": candidate.mentions[0].start / size,
+        "prior": _priors().get((candidate.semantic, candidate.key), 0.0),
+        "unknown to lexicon": float(candidate.entry is None),
+    }
+    for name in _LINK_FEATURES.values():
+        features[name] = _most(said.get(name, 0))
+    for tagged, mostly in _LABELS:
+        features[tagged] = _most(said.get(tagged, 0))
+        features[mostly] = said.get(tagged, 0) / count
+    return features
+
+
+class _Turns:
+    """The turns of a story: what is found is found by halving, because there may be as many as drugs are named."""
+
+    def __init__(self, story: Sequence[Event]) -> None:
+        self._turns = [event for event in story if event.kind in _TURNS]
+        self._reached = list(accumulate((event.start for event in self._turns), max))
+        to_drugs = sorted((event.start, place) for place, event in enumerate(story) if event.kind in _DRUG_TURNS)
+        self._drug_starts = [start for start, _ in to_drugs]
+        self._last_of_drugs = [story[place].kind for place in accumulate((place for _, place in to_drugs), max)]
+
+    def bring_relief(self, start: Event) -> bool:
+        """Is the next thing that the story tells after the drug was given an improvement?"""
+        at = bisect_right(self._reached, start.end)
+        if at == len(self._turns):
+            return False
+        turn = self._turns[at]
+        return turn.kind in ("improve", "resolve") and turn.sentence <= start.sentence + 1
+
+    def before(self, event: Event) -> str | None:
+        """The last thing that happened to a drug, of what the text tells before an event."""
+        told = bisect_left(self._drug_starts, event.start)
+        return self._last_of_drugs[told - 1] if told else None
+
+
+def _drug_features(
+    candidate: Candidate, said: Mapping[str, int], happened: Sequence[Event], turns: _Turns, *, after_onset: bool
+) -> dict[str, float]:
+    """Features of drugs, from what the sentences say and the events of the drug; is it named after the first onset?"""
+    features = _happened(happened, _DRUG_EVENTS)
+    features |= {
+        "suspect cue": _most(said.get("suspect cue", 0)),
+        "relieves": _most(sum(e.kind in ("start", "ongoing") and turns.bring_relief(e) for e in happened)),
+        "no help": float("no help" in said),
+        "first after onset": float(after_onset),
+        "treatment of": _most(said.get("treatment of", 0)),
+        "with improvement": _most(said.get("with improvement", 0)),
+        f"is {candidate.entry.kind if candidate.entry else 'unknown'}": 1.0,
     }
     return features
+
+
+def _disorder_features(
+    candidate: Candidate, said: Mapping[str, int], happened: Sequence[Event], turns: _Turns, *, before_drugs: bool
+) -> dict[str, float]:
+    """Features of disorders, from the same; is it named before the first drug?"""
+    features = _happened(happened, _DISORDER_EVENTS)
+    features |= {
+        "aggravated": _most(said.get("aggravated", 0)),
+        "relieved": _most(
+            sum(e.kind in ("improve", "resolve") and turns.before(e) in ("start", "ongoing") for e in happened)
+        ),
+        "before first drug": float(before_drugs),
+        "history cue": _most(said.get("history cue", 0)),
+        "suspect cue": _most(said.get("suspect cue", 0)),
+        f"is {candidate.entry.kind if candidate.entry else 'unknown'}": 1.0,
+    }
+    return features
+
+
+def _happened(events: Sequence[Event], kinds: Mapping[str, str]) -> dict[str, float]:
+    told = {event.kind for event in events}
+    return {name: 1.0 for kind, name in kinds.items() if kind in told}

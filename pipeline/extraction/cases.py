@@ -6,7 +6,7 @@ Does not belong here: reading the text (``document``), weighing concepts (``cand
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from pipeline.extraction import (
@@ -81,7 +81,7 @@ def _case(document: Document, number: int, person: Person) -> Case:
     told = [s for s in sentences if s.zone in TOLD]
     story = events.find(document, told)
     everything = candidates(document, [s for s in sentences if s.zone != "apart"], story)
-    own = [c for c in everything if not c.features["only literature"]]
+    own = [c for c in everything if "only literature" not in c.features]
     drugs = _unite([c for c in own if c.semantic == "drug"])
     disorders = _unite([c for c in own if c.semantic == "disorder"])
     had = [g for g in disorders if any(m.features["negated"] < 1 for m in g.members)]
@@ -121,9 +121,9 @@ def _unite(concepts: list[Candidate]) -> list[Group]:
         if home is None:
             groups.append(Group([concept], concept.score))
         else:
-            home.members.append(concept)
+            home.take([concept])
     for group in groups:
-        cleared = [m.score for m in group.members if m.features.get("cleared")]
+        cleared = [m.score for m in group.members if "cleared" in m.features]
         group.score = min(cleared) if cleared else group.score
     return sorted(groups, key=lambda g: -g.score)
 
@@ -163,7 +163,7 @@ def _choose(
     best_reaction = max((g.score for g in disorders), default=0.0)
     listed = _listed(drugs)
     best_drug = 1.0 - math.prod(1.0 - g.score for g in listed)
-    cleared = any(m.features.get("cleared") for g in drugs for m in g.members)
+    cleared = any("cleared" in m.features for g in drugs for m in g.members)
     if best_drug * best_reaction < LEAST["both, one cleared" if cleared else "both"] or (
         best_reaction < LEAST["certain"] and _denied(disorders)
     ):
@@ -196,7 +196,7 @@ def _came_after(document: Document, drug: Group, reactions: Sequence[Group], sto
     if any(key in name for key in keys for name in told):
         return False  # "heparin-induced thrombocytopenia"
     links = [x for m in drug.members for x in m.links if x.disorder.key in told]
-    meant = any(m.features["relieves"] for m in drug.members) or any(
+    meant = any("relieves" in m.features for m in drug.members) or any(
         x.kind == "indication" and x.disorder.key in {group.best.key for group in reactions} for x in links
     )
     if any(x.kind != "indication" and not (meant and x.kind in _EITHER) for x in links):
@@ -207,8 +207,8 @@ def _came_after(document: Document, drug: Group, reactions: Sequence[Group], sto
 def _denied(disorders: Sequence[Group]) -> bool:
     """Does the report deny adverse effects, and say nowhere that there were any, or that a drug caused one?"""
     members = [m for g in disorders for m in g.members]
-    return any(m.features["report: no adverse"] for m in members) and not any(
-        any(m.features[name] for name in ("induced link", "cause link", "report: adverse words")) for m in members
+    return any("report: no adverse" in m.features for m in members) and not any(
+        not m.features.keys().isdisjoint(("induced link", "cause link", "report: adverse words")) for m in members
     )
 
 
@@ -225,14 +225,14 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
         if home is None and chosen and not _stands_alone(group, chosen, story):
             home = next((c for c in chosen if _explained(c, group) and _akin(c, group)), chosen[0])
         if home is not None:
-            home.members += group.members
+            home.take(group.members)
         else:
             chosen.append(group)
     for part in list(chosen):
         sign = (entry := part.members[0].entry) is not None and entry.kind in SIGNS
         home = next((c for c in chosen if c is not part and _explained(part, c) and (sign or _akin(part, c))), None)
         if home is not None:  # the diagnosis came after a likelier part of it
-            home.members += part.members
+            home.take(part.members)
             home.score = max(home.score, part.score)
             chosen.remove(part)
     united: list[Group] = []
@@ -240,10 +240,10 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
         if group not in likely and group.score > LEAST["sign"]:
             home = next((c for c in chosen if _narrows(group, c)), None)
             if home is not None:
-                home.members += group.members
+                home.take(group.members)
                 united.append(group)
     for group in disorders:  # less likely ones of which the text tells another course by name
-        least_needed = LEAST["sign"] if any(m.features["aggravated"] for m in group.members) else LEAST["own course"]
+        least_needed = LEAST["sign"] if any("aggravated" in m.features for m in group.members) else LEAST["own course"]
         told_apart = group.score >= least_needed and group not in (*likely, *united)
         if chosen and told_apart and _stands_alone(group, chosen, story):
             chosen.append(group)
@@ -251,7 +251,7 @@ def _reactions(disorders: list[Group], least: float, story: Sequence[Event]) -> 
         if group not in (*likely, *united, *chosen) and group.score > LEAST["sign"]:
             home = next((c for c in chosen if _explained(group, c)), None)
             if home is not None:
-                home.members += group.members
+                home.take(group.members)
     return sorted(chosen, key=lambda g: -g.score)
 
 
@@ -268,12 +268,12 @@ def _stands_alone(group: Group, chosen: Sequence[Group], story: Sequence[Event])
     diagnoses = [m for m in group.members if m.entry is not None and m.entry.kind not in SIGNS]
     if not diagnoses:
         return False
-    if any(m.features["aggravated"] for m in diagnoses):
+    if any("aggravated" in m.features for m in diagnoses):
         return True
     if any(_blocks(group) & _blocks(other) for other in chosen):
         return False
     if group.score >= LEAST["reaction beside another"]:
-        caused = any(m.features["cause link"] or m.features["induced link"] for m in diagnoses)
+        caused = any("cause link" in m.features or "induced link" in m.features for m in diagnoses)
         if caused or all(_unlike(group, other) for other in chosen):
             return True
     own = _ended(group, story)
@@ -302,7 +302,7 @@ def _ended(group: Group, story: Sequence[Event]) -> str | None:
 
 def _explained(sign: Group, diagnosis: Group) -> bool:
     """Does the diagnosis explain the sign, or is this a wider name of it?"""
-    return any(s.key in covers(d.key) for d in diagnosis.members for s in sign.members)
+    return any(not covers(member.key).isdisjoint(sign.keys) for member in diagnosis.members)
 
 
 def _listed(drugs: Sequence[Group]) -> list[Group]:
@@ -371,7 +371,7 @@ def _reaction(
     return reaction
 
 
-def _own_and_others(group: Group, reactions: Sequence[Group]) -> tuple[set[str], set[str]]:
+def _own_and_others(group: Group, reactions: Sequence[Group]) -> tuple[Collection[str], Collection[str]]:
     """Keys of a reaction, and of the others: a sign that it explains is its own too ("the skin lesions" of two)."""
     theirs = {m.key: m for g in reactions if g is not group for m in g.members}
     shared = {
@@ -409,12 +409,13 @@ def _assess(
 ) -> None:  # fmt: skip
     """One assessment per suspect and reaction the text ties together; a suspect without a tie is tied to all."""
     by_id = {drug.id: drug for drug in case.drugs}
+    happened = {suspect: course.of_drug(story, suspect.keys) for suspect in suspects}
     for group, reaction in zip(reactions, case.reactions, strict=True):
-        own, others = _own_and_others(group, reactions)
+        suffered = course.of_reaction(story, *_own_and_others(group, reactions))
         tied = [s for s in suspects if _tied(s, group)]
         for suspect in tied or suspects:
             drug = by_id[ids[id(suspect)]]
-            result = course.course(story, suspect.keys, own, others)
+            result = course.course_of(story, happened[suspect], suffered)
             assessment = Assessment(
                 drug=drug.id, reaction=reaction.id, dechallenge=result.dechallenge, rechallenge=result.rechallenge
             )

@@ -5,7 +5,7 @@ here: reactions, and what a drug is usually given for (``drug_groups``), which i
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 
 from pipeline.extraction import cues, drug_groups
@@ -220,7 +220,7 @@ def _operations(document: Document, case: Case, sentences: Sequence[Sentence]) -
         for m in sentence.of("drug"):
             if m.assertion in ("present", "historical") and m.key in procedures():
                 spans.setdefault(m.key, []).append(m.span)
-    for start, end in _operation_spans(document.folded, told):
+    for start, end in (span for sentence in told for span in document.once(_operation_spans, sentence)):
         words = " ".join(document.folded[start:end].split())
         spans.setdefault(words, []).append((start, end))
     known = {
@@ -236,20 +236,22 @@ def _operations(document: Document, case: Case, sentences: Sequence[Sentence]) -
             )
 
 
-def _operation_spans(folded: str, sentences: Sequence[Sentence]) -> Iterator[Span]:
-    named = [c for c in cues.find(folded, "extraction/procedures") if c.kind == "operation" and folded[c.start] != "-"]
-    for sentence in sentences:
-        found = [(c.start, c.end) for c in cues.within(named, sentence.start, sentence.end)]
-        found += [m.span() for m in _operation_endings().finditer(folded, sentence.start, sentence.end)]
-        last = -1
-        for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
-            denied = any(
-                c.kind in ("negated:forward", "hypothetical:forward") and 0 <= start - c.end <= 30
-                for c in sentence.cues
-            )
-            if start >= last and not denied:
-                yield start, end
-            last = max(last, end)
+def _operation_spans(document: Document, sentence: Sentence) -> list[Span]:
+    """Where a sentence names operations that it does not deny."""
+    folded = document.folded
+    named = cues.within(cues.find(folded, "extraction/procedures"), sentence.start, sentence.end)
+    found = [(c.start, c.end) for c in named if c.kind == "operation" and folded[c.start] != "-"]
+    found += [m.span() for m in _operation_endings().finditer(folded, sentence.start, sentence.end)]
+    last = -1
+    spans = []
+    for start, end in sorted(found, key=lambda span: (span[0], -span[1])):
+        denied = any(
+            c.kind in ("negated:forward", "hypothetical:forward") and 0 <= start - c.end <= 30 for c in sentence.cues
+        )
+        if start >= last and not denied:
+            spans.append((start, end))
+        last = max(last, end)
+    return spans
 
 
 @cache

@@ -7,6 +7,7 @@ which drugs are suspects and which disorders are reactions (``candidates``).
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.extraction import drug_groups, signs
 from pipeline.extraction.events import BETTER, DRUG_EVENTS, ENDS, REACTION_EVENTS, RIGHT_BEFORE, WORSE, Event
@@ -29,31 +30,60 @@ class Course:
     action_evidence: Evidence | None = None
 
 
+class OfDrug(NamedTuple):
+    """What a story tells of one drug, whichever the reaction."""
+
+    keys: frozenset[str]
+    """The names that stand for it."""
+    happened: list[Event]
+    taken: set[int]
+    """Sentences that tell of it by name."""
+
+
+class OfReaction(NamedTuple):
+    """What a story tells of one reaction, whichever the drug."""
+
+    keys: Collection[str]
+    course: list[Event]
+    first_sign: Event | None
+    outcome: tuple[Outcome, Evidence]
+
+
+def of_drug(story: Sequence[Event], drug: Collection[str]) -> OfDrug:
+    """``drug`` are its keys. An event that names drugs is about those, one that names none is about the suspects."""
+    keys = _covering(drug)
+    names = (e.start for e in story if e.drugs and e.kind in ("named", "headline") and not keys.isdisjoint(e.drugs))
+    first = min(names, default=-1)
+    happened = [e for e in story if e.kind in DRUG_EVENTS and _to_drug(e, keys, first)]
+    return OfDrug(keys, happened, {e.sentence for e in story if _concerns(e, keys)})
+
+
+def of_reaction(story: Sequence[Event], reaction: Collection[str], others: Collection[str]) -> OfReaction:
+    """``reaction`` are its keys, ``others`` those of the others: what happens to those alone does not count."""
+    own = [e for e in story if e.kind in REACTION_EVENTS and _about(e, reaction, others)]
+    return OfReaction(reaction, own, _first_sign(story, reaction, others), outcome(story, reaction, others))
+
+
 def course(
     story: Sequence[Event], drug: Collection[str], reaction: Collection[str], others: Collection[str] = ()
 ) -> Course:
-    """Dechallenge, rechallenge and action taken for one drug and one reaction.
+    """``course_of`` for the keys of one drug, of one reaction and of the other reactions."""
+    return course_of(story, of_drug(story, drug), of_reaction(story, reaction, others))
 
-    ``drug`` and ``reaction`` are the keys of the two concepts.  An event that names drugs is about those, one that
-    names none is about the suspects.  ``others`` are keys of the other reactions: what happens to those alone does not
-    count.
-    """
+
+def course_of(story: Sequence[Event], drug: OfDrug, reaction: OfReaction) -> Course:
+    """Dechallenge, rechallenge and action taken for one drug and one reaction."""
     result = Course()
-    drug = _covering(drug)
-    names = (e.start for e in story if e.kind in ("named", "headline") and set(e.drugs) & set(drug))
-    first = min(names, default=-1)
-    happened = [e for e in story if e.kind in DRUG_EVENTS and _to_drug(e, drug, first)]
-    course_of_it = [e for e in story if e.kind in REACTION_EVENTS and _about(e, reaction, others)]
-    first_sign = _first_sign(story, reaction, others)
+    happened, taken = drug.happened, drug.taken
+    first_sign = reaction.first_sign
     begin = first_sign.when if first_sign else -1.0
     ends = [e for e in happened if e.kind in ("stop", "switch", "reduce")]
     ends = [e for e in ends if e.when >= begin or (first_sign and e.sentence == first_sign.sentence)] or ends
-    restarts = _restarts(happened, ends, course_of_it, drug)
-    taken = {e.sentence for e in story if _concerns(e, drug)}
-    _rechallenge(result, ends, restarts, happened, course_of_it, taken)
-    _dechallenge(result, ends, restarts, course_of_it, story, drug, reaction)
-    resumed = _restarts(happened, ends, [e for e in story if e.kind in REACTION_EVENTS], drug)
-    _action(result, ends, resumed, happened, taken, begin, *outcome(story, reaction, others))
+    restarts = _restarts(happened, ends, reaction.course, drug.keys)
+    _rechallenge(result, ends, restarts, happened, reaction.course, taken)
+    _dechallenge(result, ends, restarts, reaction.course, story, drug.keys, reaction.keys)
+    resumed = _restarts(happened, ends, [e for e in story if e.kind in REACTION_EVENTS], drug.keys)
+    _action(result, ends, resumed, happened, taken, begin, *reaction.outcome)
     return result
 
 
@@ -64,10 +94,8 @@ def _covering(drug: Collection[str]) -> frozenset[str]:
 
 def _concerns(event: Event, drug: Collection[str]) -> bool:
     """Is a drug among those of an event, alone, in a combination product or as the only member meant by its class?"""
-    named = {kind for key in event.drugs for kind in drug_groups.classes_of(key)}  # "the statin simvastatin"
-    return any(
-        (key in drug and key not in named) or any(part in drug for part in key.split("/")[1:] + key.split("/")[:1])
-        for key in event.drugs
+    return bool(event.drugs) and any(
+        key in drug or ("/" in key and any(part in drug for part in key.split("/"))) for key in event.drugs
     )
 
 

@@ -70,7 +70,7 @@ class Found:
         return (self.start, self.end)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Sentence:
     """One sentence; ``found`` is ordered by place. ``caption``: it stands under a picture, not in the narrative."""
 
@@ -130,7 +130,7 @@ class Document:
     pairs: list[Pair]
     pairs_at: dict[int, list[Pair]] = field(default_factory=dict, init=False, repr=False)
     """The pairs by index of their sentence."""
-    _once: dict[tuple[Any, int], Any] = field(default_factory=dict, init=False, repr=False)
+    _once: dict[tuple[Any, Sentence], Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Find the sentences of pairs."""
@@ -142,7 +142,7 @@ class Document:
 
     def once(self, work_out: "Callable[[Document, Sentence], T]", sentence: Sentence) -> T:
         """What is the same for all patients whom a sentence is about: worked out for the first; not to be changed."""
-        key = (work_out, sentence.index)
+        key = (work_out, sentence)
         if key not in self._once:
             self._once[key] = work_out(self, sentence)
         found: T = self._once[key]

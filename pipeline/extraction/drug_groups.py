@@ -75,14 +75,15 @@ def uses(name: str) -> tuple[str, ...]:
     return tuple(sorted({u for one in (name, *classes_of(name)) if one in classes() for u in classes()[one].use}))
 
 
-def treats(name: str, disorder: Entry | None) -> bool:
-    """Is the drug usually given for the disorder?"""
+def terms(disorder: Entry | None) -> tuple[str, ...]:
+    """What ``uses`` are compared with: the ICD-10 codes of a disorder, in lower case, and the words of its name."""
     if disorder is None:
-        return False
-    return _treats(name, tuple(c.code for c in disorder.codings if "icd-10" in c.system), disorder.name)
+        return ()
+    return (*(c.code.lower() for c in disorder.codings if "icd-10" in c.system), *disorder.name.split())
 
 
 @lru_cache(maxsize=1 << 16)
-def _treats(name: str, codes: tuple[str, ...], disorder: str) -> bool:
+def treats(name: str, disorder: tuple[str, ...]) -> bool:
+    """Is the drug usually given for the disorder of these ``terms``?"""
     known = uses(name)
-    return any(text.startswith(known) for text in (*(code.lower() for code in codes), *disorder.split()))
+    return any(term.startswith(known) for term in disorder)

@@ -109,15 +109,30 @@ def find(document: Document, sentences: Iterable[Sentence]) -> list[Event]:
     before = _underlying(chosen)
     found: list[Event] = []
     for sentence in chosen:
-        told = [_event(document.text, sentence, raw, before) for raw in _cues(document.text, sentence)]
-        found += _ordered(document.text, sentence, [event for event in told if event is not None])
-        kind = "named" if sentence.zone == "case" else "headline"
-        for one in sentence.found:
-            if one.assertion in ("present", "possible", "historical"):
-                place = (kind, sentence.index, one.start, one.end)
-                drugs, disorders = ((one.key,), ()) if one.semantic == "drug" else ((), (one.key,))
-                found.append(Event(*place, drugs, disorders, when=one.start, underlying=one.key in before))
+        for event in document.once(_told, sentence):
+            known = not event.underlying and _had_before(document.text, sentence, event, before)
+            found.append(replace(event, underlying=True) if known else event)
     return sorted(found, key=lambda event: (event.when, event.start, event.end))
+
+
+def _told(document: Document, sentence: Sentence) -> list[Event]:
+    """The events of a sentence in order, to whichever patient they happen; ``underlying`` only by its own words."""
+    told = [_event(document.text, sentence, raw) for raw in _cues(document.text, sentence)]
+    found = _ordered(document.text, sentence, [event for event in told if event is not None])
+    kind = "named" if sentence.zone == "case" else "headline"
+    for one in sentence.found:
+        if one.assertion in ("present", "possible", "historical"):
+            drugs, disorders = ((one.key,), ()) if one.semantic == "drug" else ((), (one.key,))
+            found.append(Event(kind, sentence.index, one.start, one.end, drugs, disorders, when=one.start))
+    return found
+
+
+def _had_before(text: str, sentence: Sentence, event: Event, before: Mapping[str, int]) -> bool:
+    """Does an event happen to what the patient had ``before``, and not to a reaction ("the swelling")?"""
+    if not event.disorders or any(key not in before for key in event.disorders):
+        return False
+    named = event.kind in ENDS and _leads("named before", text, sentence, event.start, 60)
+    return not named or any(before[key] < sentence.index for key in event.disorders)
 
 
 def _underlying(sentences: Sequence[Sentence]) -> dict[str, int]:
@@ -320,7 +335,7 @@ def _negated(text: str, sentence: Sentence, cue: Cue) -> bool:
 # --- what it happens to -----------------------------------------------------------------------------------------------
 
 
-def _event(text: str, sentence: Sentence, raw: _Raw, before: Mapping[str, int]) -> Event | None:
+def _event(text: str, sentence: Sentence, raw: _Raw) -> Event | None:
     """The event of a cue; ``None`` where it happens to nothing that belongs to the case."""
     cue = raw.cue
     if raw.kind == "start" and _WORDING["again"].match(
@@ -329,7 +344,7 @@ def _event(text: str, sentence: Sentence, raw: _Raw, before: Mapping[str, int]) 
         raw = raw._replace(kind="restart")
     if raw.kind in DRUG_EVENTS:
         return _drug_event(text, sentence, raw)
-    return _reaction_event(text, sentence, raw, before)
+    return _reaction_event(text, sentence, raw)
 
 
 # --- a drug -----------------------------------------------------------------------------------------------------------
@@ -478,7 +493,7 @@ def _backward(text: str, sentence: Sentence, cue: Cue, side: str, mentions: Sequ
 # --- a reaction -------------------------------------------------------------------------------------------------------
 
 
-def _reaction_event(text: str, sentence: Sentence, raw: _Raw, before: Mapping[str, int]) -> Event | None:
+def _reaction_event(text: str, sentence: Sentence, raw: _Raw) -> Event | None:
     kind, side, cue = raw
     if kind == "resolve" and _of_drug(text, sentence, cue):
         return None
@@ -500,7 +515,7 @@ def _reaction_event(text: str, sentence: Sentence, raw: _Raw, before: Mapping[st
         _renewed(text, sentence, cue) if kind in ("recur", "norecur", "tolerated", "repeat") else (),
         disorders,
         when=cue.start,
-        underlying=_of_illness(text, sentence, cue, kind, disorders, before),
+        underlying=_of_disease(text, sentence, cue, kind, 12 if disorders and not _holding(sentence, cue) else _BESIDE),
         organ="" if disorders else _organ(text, sentence, cue),
         distant=_distant(text, sentence, cue, kind),
     )  # fmt: skip
@@ -572,18 +587,6 @@ def _renewed(text: str, sentence: Sentence, cue: Cue) -> tuple[str, ...]:
     if not first or any(start - 2 <= other.start <= first[0].end + 25 for other in sentence.cued("stop", "reduce")):
         return ()
     return tuple(one.key for one in first)
-
-
-def _of_illness(
-    text: str, sentence: Sentence, cue: Cue, kind: str, disorders: Sequence[str], before: Mapping[str, int]
-) -> bool:
-    """Does an event happen to the illness under treatment, or to one the patient had before?"""
-    if disorders and all(key in before for key in disorders):
-        named = kind in ENDS and _leads("named before", text, sentence, cue.start, 60)
-        if not named or any(before[key] < sentence.index for key in disorders):
-            return True  # but "the swelling" is the reaction
-    reach = 12 if disorders and not _holding(sentence, cue) else _BESIDE
-    return _of_disease(text, sentence, cue, kind, reach)
 
 
 def _holding(sentence: Sentence, cue: Cue) -> bool:

@@ -95,6 +95,19 @@ def fill(
             first[0].evidence.append((time.start, time.end))
 
 
+def _dosable(document: Document, sentence: Sentence) -> list[Found]:
+    """The drugs of a sentence that can have a dose: the patient's and, so that they keep theirs, all others.
+
+    What is denied has none; but a dose right behind a drug ("X could not be stopped, and Y (5 mg) was added") tells
+    that the denial is of something else.
+    """
+    right_before = _right_before(document.text)
+    return [
+        m for m in sentence.of("drug")
+        if m.assertion not in ("negated", "family") or m.end in right_before
+    ]  # fmt: skip
+
+
 @lru_cache(maxsize=2)
 def _right_before(text: str) -> frozenset[int]:
     """Places right before an amount, its opening bracket left out."""
@@ -111,6 +124,7 @@ class _Reader:
         self, document: Document, told: Sequence[Sentence], ids: Mapping[str, str], by_id: Mapping[str, Drug],
         story: Sequence[Event],
     ) -> None:  # fmt: skip
+        self.document = document
         self.text = document.text
         self.told = told
         self.told_indexes = [sentence.index for sentence in told]
@@ -122,18 +136,10 @@ class _Reader:
         self.all_frequencies = dosage.find_frequencies(self.text)
         self.amounts = dosage.find(self.text)
         self.amount_starts = [amount.start for amount in self.amounts]
-        self.right_before = _right_before(self.text)
 
     def drugs_of(self, sentence: Sentence) -> list[Found]:
-        """The drugs of a sentence that can have a dose: the patient's and, so that they keep theirs, all others.
-
-        What is denied has none; but a dose right behind a drug ("X could not be stopped, and Y (5 mg) was added") tells
-        that the denial is of something else.
-        """
-        return [
-            m for m in sentence.of("drug")
-            if m.assertion not in ("negated", "family") or m.end in self.right_before
-        ]  # fmt: skip
+        """The drugs of a sentence that can have a dose."""
+        return self.document.once(_dosable, sentence)
 
     # --- amounts ---
 
@@ -490,9 +496,8 @@ class _Reader:
     def undosed(self, drug: Drug) -> list[Exposure]:
         """A suspect without any dose: what the text says of route and duration; empty if it says neither."""
         exposure = Exposure()
-        for sentence in self.told:
-            own = [m for m in self.drugs_of(sentence) if self.ids.get(m.key) == drug.id and m.assertion != "literature"]
-            for mention in own:
+        for sentence in self._naming.get(drug.id, ()):
+            for mention in self._named(sentence, drug):
                 route = self.route_of(mention, sentence) if exposure.route is None else None
                 if route is not None:
                     exposure.route = route.value
@@ -507,17 +512,32 @@ class _Reader:
         exposure.verbatim = self.text[slice(*exposure.evidence[0])]
         return [exposure]
 
+    @cached_property
+    def _naming(self) -> dict[str, list[Sentence]]:
+        """The sentences that name each drug."""
+        found: dict[str, list[Sentence]] = {}
+        for sentence in self.told:
+            mentions = [m for m in self.drugs_of(sentence) if m.assertion != "literature" and m.key in self.ids]
+            for name in {self.ids[m.key] for m in mentions}:
+                found.setdefault(name, []).append(sentence)
+        return found
+
+    def _named(self, sentence: Sentence, drug: Drug) -> list[Found]:
+        """The mentions of a drug in a sentence, those from the literature left out."""
+        return [m for m in self.drugs_of(sentence) if self.ids.get(m.key) == drug.id and m.assertion != "literature"]
+
     def taken_for(self, drug: Drug) -> TimeExpression | None:
         """The first time that the text says the drug was taken for."""
         only = sum(one.role in CAUSES for one in self.by_id.values()) == 1
-        return next((t for s in self.told if (t := self._taken_for(s, drug, only=only))), None)
+        told = self.told if only else self._naming.get(drug.id, ())
+        return next((t for s in told if (t := self._taken_for(s, drug, only=only))), None)
 
     def _taken_for(self, sentence: Sentence, drug: Drug, *, only: bool) -> TimeExpression | None:
         """ "after 3 months of imatinib", "imatinib for 3 months", "stopped 3 months after the start".
 
         ``only`` tells that there is no other suspect, so that "after 3 months of treatment" is about this one.
         """
-        own = [m for m in self.drugs_of(sentence) if self.ids.get(m.key) == drug.id and m.assertion != "literature"]
+        own = self._named(sentence, drug)
         others = [m for m in self.drugs_of(sentence) if self.ids.get(m.key) != drug.id]
         for time in times.find(self.text, sentence.start, sentence.end):
             if not self._is_span(time):

@@ -6,6 +6,7 @@ Belongs here: the shape shared by the modules that fill a case.  Does not belong
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 
 from pipeline.extraction.candidates import Candidate
@@ -22,19 +23,25 @@ VAGUE = SIGNS | {"class"}
 """Kinds that name a thing less well than others do."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Group:
     """Candidates that name one thing; ``score`` is that of the best."""
 
     members: list[Candidate]
     score: float = 0.0
 
-    @property
-    def keys(self) -> set[str]:
-        """The keys of all members."""
-        return {member.key for member in self.members}
+    def take(self, members: Iterable[Candidate]) -> None:
+        """Add members; what was known of those there were is forgotten."""
+        self.members += members
+        for name in ("keys", "mentions", "best"):
+            self.__dict__.pop(name, None)
 
-    @property
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """The keys of all members."""
+        return frozenset(member.key for member in self.members)
+
+    @cached_property
     def mentions(self) -> list[Found]:
         """All mentions, in order."""
         return sorted((m for member in self.members for m in member.mentions), key=_start)
@@ -44,7 +51,7 @@ class Group:
         own = [m for m in self.mentions if sentences[m.sentence].zone in TOLD and m.assertion != "negated"]
         return own or self.mentions
 
-    @property
+    @cached_property
     def best(self) -> Candidate:
         """The member that names the thing best: known, an ingredient or a diagnosis, explaining others, likely."""
         if len(self.members) == 1:

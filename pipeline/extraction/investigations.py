@@ -51,15 +51,19 @@ def find(document: Document, told: Sequence[Sentence]) -> list[Test]:
     for sentence in told:
         if sentence.zone != "case":
             continue
-        for name, result, span in _tests(document, sentence):
+        for name, result, span in document.once(_tests, sentence):
             known = found.setdefault((name, result), Test(name=name, result=result))
             if span not in known.evidence:
                 known.evidence.append(span)
     return list(found.values())
 
 
-def _tests(document: Document, sentence: Sentence) -> Iterator[tuple[str, str, Span]]:
+def _tests(document: Document, sentence: Sentence) -> list[tuple[str, str, Span]]:
     """Name, result and place of each test of a sentence."""
+    return list(_results(document, sentence))
+
+
+def _results(document: Document, sentence: Sentence) -> Iterator[tuple[str, str, Span]]:
     inside = phrases.within(phrases.find(document.folded, "extraction/investigations"), sentence.start, sentence.end)
     if not inside:
         return

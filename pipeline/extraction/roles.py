@@ -60,7 +60,7 @@ def taken(document: Document, drugs: Sequence[Group], suspects: Sequence[Group])
             kept.remove(group)
             if len(narrower) == 1:
                 # A score of 0: they are about the drug, but do not name it.
-                narrower[0].members += [replace(member, score=0.0) for member in group.members]
+                narrower[0].take(replace(member, score=0.0) for member in group.members)
     return kept
 
 
@@ -113,8 +113,11 @@ def _is_acronym(words: str) -> bool:
 
 def _only_named(text: str, sentence: Sentence, mention: Found) -> bool:
     """Is it a test, a resistance, a level, an allergy rather than a medicine given?"""
+    cues = sentence.cued("named")
+    if not cues:
+        return False
     left, right = _list_of(text, sentence, mention)
-    for cue in sentence.cued("named"):
+    for cue in cues:
         if cue.kind == "named:after" and 0 <= left - cue.end <= _CLOSE:
             return True
         if (
@@ -324,10 +327,13 @@ def _joined(text: str, left: Found, right: Found) -> bool:
 
 def _cued(text: str, sentence: Sentence, mention: Found, family: str) -> list[Cue]:
     """The cues of a family that reach a mention, the nearest first."""
+    cues = sentence.cued(family)
+    if not cues:
+        return []
     left, right = _list_of(text, sentence, mention)
     reach = _REACH.get(family, _NEAR)
     hits: list[tuple[int, Cue]] = []
-    for cue in sentence.cued(family):
+    for cue in cues:
         side = cue.kind.partition(":")[2]
         if (
             side == "after"

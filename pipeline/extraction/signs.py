@@ -3,7 +3,7 @@
 Belongs here: the relation.  Does not belong here: what follows for a case (``cases``).
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 from pipeline.data import MAPPINGS, rows
 
@@ -13,6 +13,7 @@ def explains(diagnosis: str) -> frozenset[str]:
     return _relation("explains").get(diagnosis, frozenset())
 
 
+@lru_cache(maxsize=1 << 12)
 def covers(diagnosis: str) -> frozenset[str]:
     """What a report may tell beside a diagnosis without telling of another reaction: its signs and its wider names."""
     return explains(diagnosis) | wider(diagnosis)

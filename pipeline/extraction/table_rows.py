@@ -133,7 +133,7 @@ def _treats(row: Row, shared: Shared) -> bool:
     """Is a suspect of a row a drug for the row's diagnosis, which then is no reaction?"""
     suspects = _names(row.of("drug") or row.of("drug?"), "drug", shared.long_forms) or shared.drugs
     diagnoses = _names(row.of("diagnosis?"), "disorder", shared.long_forms)
-    return any(drug_groups.treats(drug.name, one.entry) for drug in suspects for one in diagnoses)
+    return any(drug_groups.treats(drug.name, drug_groups.terms(one.entry)) for drug in suspects for one in diagnoses)
 
 
 # --- names ----------------------------------------------------------------------------------------------------------

@@ -312,7 +312,8 @@ def aggravated(sentence: Sentence, mention: Found) -> bool:
 def _no_adverse(text: str, sentence: Sentence, before: bool) -> bool:
     """Does a sentence say that there were no adverse effects? ("She recovered without complications" does not.)
 
-    ``before``: what it tells was before a disorder set in; then only an operation or a birth can have been without.
+    ``before``: it stands before a disorder set in, and denies none that came later; only of "complications", which are
+    rather those of an operation, does it still tell what kind of report this is.
     """
     if not sentence.cued("adverse"):
         return False
@@ -353,16 +354,14 @@ def _report_features(
     """Features of the report as a whole: does it tell of an adverse reaction at all?"""
     began = max((e.sentence for e in story if e.kind == "onset" and e.disorders), default=-1)
     telling = [
-        (of.adverse, of.denied[sentence.index < began])
-        for sentence, of in zip(sentences, spoken, strict=True)
-        if of.adverse and sentence.zone in TOLD
+        (sentence, of) for sentence, of in zip(sentences, spoken, strict=True) if of.adverse and sentence.zone in TOLD
     ]
     drugs = sum(c.semantic == "drug" for c in everything)
     causal = sum(link.kind in CAUSAL for of in spoken for link in (*of.links, *of.stated))
     return {
-        "report: adverse words": _most(sum(count for count, denied in telling if not denied), 3),
+        "report: adverse words": _most(sum(of.adverse for _, of in telling if not of.denied[False]), 3),
         "report: cause link": _most(causal, 3),
-        "report: no adverse": float(any(denied for _, denied in telling)),
+        "report: no adverse": float(any(of.denied[sentence.index < began] for sentence, of in telling)),
         "report: stop": float(any(e.kind == "stop" for e in story)),
         "report: drugs": min(6, drugs) / 6,
         "report: disorders": min(12, len(everything) - drugs) / 12,

@@ -193,12 +193,15 @@ def _came_after(document: Document, drug: Group, reactions: Sequence[Group], sto
     if _TAKING.search(document.text[start.start : start.end]) or _BEFORE.search(document.text, *around):
         return False
     told = {key for group in reactions for key in group.keys}
+    best = {group.best.key for group in reactions}
+    later = {e.kind for e in story if e.when > start.when and best & set(e.disorders)}
+    helped = any("relieves" in m.features for m in drug.members)
+    if "onset" in later or ("named" in later and not helped and any(e.kind == "continue" for e in own)):
+        return False  # it came after the start, or stayed while the drug was continued
     if any(key in name for key in keys for name in told):
         return False  # "heparin-induced thrombocytopenia"
     links = [x for m in drug.members for x in m.links if x.disorder.key in told]
-    meant = any("relieves" in m.features for m in drug.members) or any(
-        x.kind == "indication" and x.disorder.key in {group.best.key for group in reactions} for x in links
-    )
+    meant = helped or any(x.kind == "indication" and x.disorder.key in best for x in links)
     if any(x.kind != "indication" and not (meant and x.kind in _EITHER) for x in links):
         return False
     return all(any(m.mentions[0].start < first for m in group.members) for group in reactions)

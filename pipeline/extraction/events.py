@@ -557,6 +557,9 @@ def _disorders(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str,
         before = []  # "despite better vision, the other findings remained"
     if after and any(cue.start <= one.start and one.end < after[0].start for one in sentence.cued("sign")):
         after = []  # "resolution of all symptoms, weight gain"
+        before = [] if _governs(text, cue) else before
+    if before and after and _WORDING["along with"].search(text, cue.end, after[0].start):
+        after = []  # "the rash resolved in two weeks with mild pigmentation"
     if side == "after":
         chosen = after
     elif side == "before":

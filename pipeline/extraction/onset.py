@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from pipeline.extraction import times
 from pipeline.extraction.cues import Cue
 from pipeline.extraction.document import Document, Found, Sentence
+from pipeline.extraction.events import RIGHT_BEFORE
 from pipeline.extraction.times import TimeExpression
 from pipeline.extraction.wording import wording
 from pipeline.records import Reaction
@@ -22,7 +23,6 @@ _MOST_TIMES = 40
 _NEAR = 100
 _CLOSE = 60
 _BESIDE = 40
-_RIGHT_BEHIND = 15
 _WORDING = wording("onset")
 
 
@@ -54,8 +54,8 @@ def fill(
         if best is not None:
             reaction.time_to_onset = best[1].iso
             reaction.facts["time_to_onset"] = [(best[1].start, best[1].end)]
-    _simultaneous(document, told, reactions, reaction_keys)
     _by_then(document, told, reactions, reaction_keys, suspects)
+    _simultaneous(document, told, reactions, reaction_keys)
 
 
 def _by_then(
@@ -77,7 +77,14 @@ def _by_then(
         began = next((n for n, sentence in enumerate(told) if _sets_in(sentence, own)), None)
         if began is None or reaction.time_to_onset:
             continue
-        time = next((time for number, time in taken if number != began and -1 <= number - began <= 2), None)
+        time = next(
+            (
+                time for number, time in taken
+                if number == began - 1
+                or (began < number <= began + 2 and _had(document.text, told[number], time))
+            ),
+            None,
+        )  # fmt: skip
         if time is not None:
             reaction.time_to_onset = time.iso
             reaction.facts["time_to_onset"] = [(time.start, time.end)]
@@ -92,12 +99,17 @@ def _sets_in(sentence: Sentence, reaction: Collection[str]) -> bool:
 def _taken_for(text: str, sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> bool:
     """Is it how long a suspect was taken ("treated with X for two years", "for two years with X")?"""
     drugs = [m for m in sentence.of("drug") if m.assertion == "present"]
-    behind = [m for m in drugs if 0 <= m.start - time.end <= _RIGHT_BEHIND]
+    behind = [m for m in drugs if _WORDING["that long with"].fullmatch(text, time.end, max(time.end, m.start))]
     drug = behind[0] if behind else next((m for m in reversed(drugs) if 0 <= time.start - m.end <= _NEAR), None)
     if drug is None or drug.key not in suspects:
         return False
     begin = max(sentence.start, min(drug.start, time.start) - _BESIDE)
     return _WORDING["given for"].search(text, begin, time.start) is not None
+
+
+def _had(text: str, sentence: Sentence, time: TimeExpression) -> bool:
+    """Is an exposure told as one of the time before ("he had taken X for two years")?"""
+    return _WORDING["had taken"].search(text, sentence.start, time.start) is not None
 
 
 def _simultaneous(
@@ -197,7 +209,9 @@ def _relation(
     exposed = any(m.key in suspects for m in sentence.of("drug"))
     if time.relation == "before":
         begun = _nearest(time, sentence.cued("start")) <= _CLOSE or any(
-            m.key in suspects and _WORDING["dose was"].match(text[m.end : max(m.end, time.start)])
+            m.key in suspects
+            and _WORDING["dose was"].match(text[m.end : max(m.end, time.start)])
+            and not _WORDING["last dose before"].search(text, sentence.start, m.start)
             for m in sentence.of("drug")
         )
         return 2.0 if begun and exposed and not _nearest(time, sentence.cued("stop")) <= _CLOSE else None
@@ -246,7 +260,9 @@ def _relation(
 def _given_before(text: str, sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> bool:
     """Is a time counted from what was done with a suspect ("after the induction with X")?"""
     first = next((m for m in sentence.of("drug") if m.key in suspects and m.start >= time.end), None)
-    return first is not None and _WORDING["after giving"].fullmatch(text, time.end, first.start) is not None
+    if first is None or any(0 <= cue.start - first.end <= RIGHT_BEFORE for cue in sentence.cued("stop", "switch")):
+        return False  # "after treatment with X was stopped"
+    return _WORDING["after giving"].fullmatch(text, time.end, first.start) is not None
 
 
 def _had_taken(text: str, sentence: Sentence, time: TimeExpression, suspects: Collection[str]) -> bool:

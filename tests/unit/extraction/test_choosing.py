@@ -39,6 +39,11 @@ def chosen(text: str) -> tuple[set[str], set[str]]:
         ),
         ("A man took carbamazepine. He developed a toxic drug eruption. Carbamazepine was stopped.", "carbamazepine"),
         (
+            "Drug-induced hepatitis is reported. A 45-year-old woman was started on isoniazid for latent tuberculosis. "
+            "Eight weeks later hepatitis was diagnosed. Isoniazid was continued.",
+            "isoniazid",
+        ),
+        (
             "A 87-year-old woman with thrombosis was treated with heparin. Eight days after its start, her platelets "
             "fell. Heparin-induced thrombocytopenia was diagnosed.",
             "heparin",
@@ -62,6 +67,12 @@ def test_a_drug_that_was_there_before_is_suspected(text: str, suspect: str) -> N
         "A 70-year-old man had endocarditis by oxacillin-resistant staphylococci.",
         "A 56-year-old woman was seen with proteinuria. On account of worsening renal failure she was started on "
         "cyclophosphamide, which led to the recovery of her renal function.",
+        "A 60-year-old woman was treated with isoniazid and rifampicin. No adverse effects were observed. Two years "
+        "later she developed lung cancer.",
+        "A 62-year-old man had anemia with hemolysis. He was then started on rituximab therapy for hemolytic anemia. "
+        "Rituximab was continued for four weeks and led to resolution of his hemolytic anemia.",
+        "A 60-year-old man had severe hyponatremia by cerebral salt wasting. After starting hydroxycarbamide therapy, "
+        "thrombocytosis and hyponatremia slowly improved.",
         "A 60-year-old man with lung cancer developed liver metastases after treatment with gemcitabine.",
         "A 60-year-old man with lung cancer was treated with gemcitabine. He did not develop a rash under gemcitabine.",
     ],

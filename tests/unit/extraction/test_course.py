@@ -243,6 +243,11 @@ OUTCOMES = [
     ("She returned after a month without any complaints.", "recovered"),
     ("There was partial remission of the rash.", "recovering"),
     ("The rash was not responding to prednisone.", "not_recovered"),
+    ("She had no other complaints.", "unknown"),
+    ("She had no complaints. The rash worsened and she died of it.", "fatal"),
+    ("A month later she had no complaints.", "recovered"),
+    ("She had been successfully treated for tuberculosis in childhood.", "unknown"),
+    ("The rash resolved. She died 3 weeks after resolution of the rash from a stroke.", "recovered"),
     ("The rash resolved. She died two years later of lung cancer.", "recovered"),
     ("Her disease progressed and she finally died.", "unknown"),
     ("She died eight months later.", "unknown"),
@@ -297,7 +302,8 @@ def test_the_finding_of_another_organ_is_no_recovery() -> None:
 
 def test_what_resolves_beside_the_reaction_is_only_a_part_of_it() -> None:
     assert ended("The dyspnea resolved.")[0] == "recovering"
-    assert ended("She became free of complaints, dyspnea and fever.")[0] != "recovering"
+    assert ended("She became free of complaints, dyspnea and fever.")[0] == "recovered"
+    assert ended("The rash resolved in two weeks with mild hyperpigmentation.")[0] == "recovered"
     assert ended("The toxicity resolved.")[0] == "recovered"
     assert ended("There was complete remission of symptoms, dyspnea and fever.")[0] == "recovered"
 

@@ -38,10 +38,16 @@ ONSETS = [
     ("After the first cycle of imatinib, on day 8, he developed a rash.", "P8D"),
     ("A man was admitted with a rash. His first imatinib treatment was 17 days earlier.", "P17D"),
     ("A man presented with a rash. He had been treated with imatinib during a trip seven weeks before.", "P7W"),
-    ("About 30 minutes after the first part of a therapy with oral imatinib, he developed a rash.", "PT30M"),
+    ("About 30 minutes after the first contact with oral imatinib, he developed a rash.", "PT30M"),
+    (
+        "He developed a rash after the topical application of imatinib cream twice daily to the skin of both of his "
+        "forearms for 7 days.",
+        "P7D",
+    ),
     ("A rash developed within two weeks of imatinib and resolved within a week after discontinuation.", "P2W"),
     ("He received imatinib 200 mg/day for 2 years, without discomfort. He developed a rash.", "P2Y"),
     ("A man presented with a rash. He had been taking imatinib daily for 1 week.", "P1W"),
+    ("He had been treated for two years with imatinib. He developed a rash.", "P2Y"),
 ]  # fmt: skip
 
 
@@ -64,6 +70,11 @@ OTHER_TIMES = [
     "He took imatinib for psoriasis and had a rash. The rash improved after two months of treatment.",
     "He took imatinib. After 11 months of progressive rash he was seen.",
     "On the third day of life a baby under imatinib developed a rash.",
+    "He developed a rash. He was kept on imatinib for 8 months.",
+    "He developed a rash. It itched. It was red. He had seen a doctor. He had taken imatinib for 2 years.",
+    "He developed a rash. His last imatinib dose was 3 days earlier.",
+    "He had been treated with insulin for 20 years and imatinib was added recently. He developed a rash.",
+    "He developed a rash two weeks after treatment with imatinib was stopped.",
     "He took imatinib. His rash was worst by day 7 of his illness.",
     "He took imatinib and, for ten years, on aspirin. He developed a rash.",
     "He developed a rash. He was then treated with prednisone for 8 days. Imatinib was not given.",

@@ -27,6 +27,10 @@ TIMES = [
     ("5 weeks into treatment", [("5 weeks", "P5W", "after", "start")]),
     ("during the third week", [("the third week", "P3W", "day_number", None)]),
     ("one month after discontinuation of therapy", [("one month", "P1M", "after", "stop")]),
+    (
+        "within two weeks of treatment and resolved within a week after discontinuation",
+        [("two weeks", "P2W", "within", "start"), ("a week", "P1W", "within", "stop")],
+    ),
     ("2-3 weeks after therapy was stopped", [("2-3 weeks", "P2W", "after", "stop")]),
     ("4 days after the dose was increased", [("4 days", "P4D", "after", "dose_change")]),
     ("two weeks before his admission", [("two weeks", "P2W", "before", "admission")]),

@@ -82,7 +82,7 @@ endif
 	$(BIN)/python -m benchmarks.load $(or $(DATASET),build/bench-load) $(ARGS)
 
 bench-extraction: $(STAMP)  ## how fast reports are read, on texts made of the seeds, or on TEXTS (JSON Lines)
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.extraction $(TEXTS)
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.extraction $(TEXTS) $(ARGS)
 
 bench-after: $(STAMP)  ## what a report costs after its extraction, stage by stage, on texts made of the seeds, or on TEXTS (JSON Lines)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.after $(TEXTS) $(ARGS)

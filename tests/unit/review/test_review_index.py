@@ -32,7 +32,7 @@ def test_a_row_says_what_the_index_shows_and_filters_by() -> None:
         "serious": 1,
         "withheld": 0,
         "failed": 1,
-        "title": "A rash <that> came back & again",
+        "title": "A rash <that> came back & again.",
     }
     assert document["drugs"] == ["imatinib", "prednisolone"]
     assert document["reactions"] == ["erythema multiforme"]

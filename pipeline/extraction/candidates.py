@@ -179,8 +179,8 @@ class _Spoken(NamedTuple):
     """What the words around the mentions say (``contexts``), where the sentence tells of the case."""
     adverse: int
     """How many words tell of adverse effects."""
-    denied: tuple[bool, bool]
-    """Does it deny adverse effects: where it stands behind an onset, and where it stands before one?"""
+    denied: frozenset[str]
+    """Which of "effects" and "complications" it says there were none of."""
 
 
 def _spoken(document: Document, sentence: Sentence) -> _Spoken:
@@ -208,7 +208,7 @@ def _spoken(document: Document, sentence: Sentence) -> _Spoken:
         dict(said), found, stated, mates,
         [((one.semantic, one.key), value / _WEIGHTS["context scale"]) for one, value in odds],
         len(sentence.cued("adverse")),
-        (_no_adverse(document.text, sentence, before=False), _no_adverse(document.text, sentence, before=True)),
+        _denied(document.text, sentence),
     )  # fmt: skip
 
 
@@ -309,21 +309,16 @@ def aggravated(sentence: Sentence, mention: Found) -> bool:
     ) and mention.assertion not in ("negated", "family")
 
 
-def _no_adverse(text: str, sentence: Sentence, before: bool) -> bool:
-    """Does a sentence say that there were no adverse effects? ("She recovered without complications" does not.)
-
-    ``before``: it stands before a disorder set in, and denies none that came later; only of "complications", which are
-    rather those of an operation, does it still tell what kind of report this is.
-    """
-    if not sentence.cued("adverse"):
-        return False
+def _denied(text: str, sentence: Sentence) -> frozenset[str]:
+    """Which adverse effects a sentence denies ("She recovered without complications" denies none)."""
+    adverse = [cue.start for cue in sentence.cued("adverse") if cue.kind == "adverse"]
+    if not adverse:
+        return frozenset()
     recovery = bool(sentence.cued("resolve", "improve", "discharge"))
-    adverse = [
-        cue.start for cue in sentence.cued("adverse")
-        if cue.kind == "adverse" and not (recovery if text.startswith("complication", cue.start) else before)
-    ]  # fmt: skip
-    denials = [cue.end for cue in sentence.cued("negated") if cue.kind == "negated:forward"] if adverse else []
-    return any(bisect_left(adverse, end) < bisect_right(adverse, end + 20) for end in denials)
+    ends = [cue.end for cue in sentence.cued("negated") if cue.kind == "negated:forward"]
+    near = {start for end in ends for start in adverse[bisect_left(adverse, end) : bisect_right(adverse, end + 20)]}
+    kinds = {"complications" if text.startswith("complication", start) else "effects" for start in near}
+    return frozenset(kinds - {"complications"} if recovery else kinds)
 
 
 # --- what the report says ------------------------------------------------------------------------------------------
@@ -353,15 +348,16 @@ def _report_features(
 ) -> dict[str, float]:  # fmt: skip
     """Features of the report as a whole: does it tell of an adverse reaction at all?"""
     began = max((e.sentence for e in story if e.kind == "onset" and e.disorders), default=-1)
-    telling = [
-        (sentence, of) for sentence, of in zip(sentences, spoken, strict=True) if of.adverse and sentence.zone in TOLD
-    ]
+    told = [(sentence, of) for sentence, of in zip(sentences, spoken, strict=True) if sentence.zone in TOLD]
+    # What is denied before a disorder set in is not that one; but "complications", which are rather those of an
+    # operation, still tell what kind of report this is.
+    denied = any("complications" in of.denied if sentence.index < began else of.denied for sentence, of in told)
     drugs = sum(c.semantic == "drug" for c in everything)
     causal = sum(link.kind in CAUSAL for of in spoken for link in (*of.links, *of.stated))
     return {
-        "report: adverse words": _most(sum(of.adverse for _, of in telling if not of.denied[False]), 3),
+        "report: adverse words": _most(sum(of.adverse for _, of in told if not of.denied), 3),
         "report: cause link": _most(causal, 3),
-        "report: no adverse": float(any(of.denied[sentence.index < began] for sentence, of in telling)),
+        "report: no adverse": float(denied),
         "report: stop": float(any(e.kind == "stop" for e in story)),
         "report: drugs": min(6, drugs) / 6,
         "report: disorders": min(12, len(everything) - drugs) / 12,

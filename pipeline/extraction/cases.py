@@ -182,15 +182,9 @@ def _came_after(document: Document, drug: Group, reactions: Sequence[Group], sto
     """
     keys = drug.keys
     own = [e for e in story if keys & set(e.drugs) and e.kind not in ("named", "headline")]
-    start = next((e for e in own if e.kind == "start"), None)
-    if start is None or any(e.kind not in _GOING_ON for e in own):
-        return False
     first = min(m.mentions[0].start for m in drug.members)
-    if own[0] is not start and (own[0].sentence != start.sentence or first < start.end):
-        return False  # else what stands before "was started on X" is not of X
-    begun = document.sentences[start.sentence]
-    around = max(begun.start, start.start - _TENSE), min(begun.end, start.end + _TENSE)
-    if _TAKING.search(document.text[start.start : start.end]) or _BEFORE.search(document.text, *around):
+    start = _begun(document, own, first)
+    if start is None:
         return False
     told = {key for group in reactions for key in group.keys}
     best = {group.best.key for group in reactions}
@@ -205,6 +199,23 @@ def _came_after(document: Document, drug: Group, reactions: Sequence[Group], sto
     if any(x.kind != "indication" and not (meant and x.kind in _EITHER) for x in links):
         return False
     return all(any(m.mentions[0].start < first for m in group.members) for group in reactions)
+
+
+def _begun(document: Document, own: Sequence[Event], first: int) -> Event | None:
+    """The start of a drug that is told as it happened; ``None`` where it may be older, or more happened to the drug.
+
+    ``own`` are its events, ``first`` the place where it is named first.
+    """
+    start = next((e for e in own if e.kind == "start"), None)
+    if start is None or any(e.kind not in _GOING_ON for e in own):
+        return None
+    if own[0] is not start and (own[0].sentence != start.sentence or first < start.end):
+        return None  # else what stands before "was started on X" is not of X
+    sentence = document.sentences[start.sentence]
+    around = max(sentence.start, start.start - _TENSE), min(sentence.end, start.end + _TENSE)
+    if _TAKING.search(document.text[start.start : start.end]) or _BEFORE.search(document.text, *around):
+        return None
+    return start
 
 
 def _denied(disorders: Sequence[Group]) -> bool:

@@ -5,7 +5,7 @@ which drugs are suspects and which disorders are reactions (``candidates``).
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -93,7 +93,7 @@ def _covering(drug: Collection[str]) -> frozenset[str]:
 
 
 def _concerns(event: Event, drug: Collection[str]) -> bool:
-    """Is a drug among those of an event, alone, in a combination product or as the only member meant by its class?"""
+    """Is a drug among those of an event, alone or in a combination product?"""
     return bool(event.drugs) and any(
         key in drug or ("/" in key and any(part in drug for part in key.split("/"))) for key in event.drugs
     )
@@ -104,14 +104,13 @@ def _restarts(
 ) -> list[Event]:
     """Re-exposures: told as such, or by what followed the drug after it was stopped or the reaction was over."""
     again = [e for e in happened if e.kind == "restart"]
-    ended = min((e.when for e in ends), default=float("inf"))
-    better = min((e.when for e in course_of_it if e.kind in BETTER), default=float("inf"))
+    ended, better = _first(ends), _first(e for e in course_of_it if e.kind in BETTER)
     again += [
         event for event in course_of_it
         if event.kind in ("recur", "norecur", "tolerated") and set(event.drugs) & set(drug)
         and min(ended, better) < event.when
     ]  # fmt: skip
-    taken = min((e.when for e in happened if e.drugs), default=float("inf"))
+    taken = _first(e for e in happened if e.drugs)
     left = min((e.sentence for e in ends if taken < e.when), default=None)
     back = defaultdict(list)
     for event in course_of_it:
@@ -170,7 +169,7 @@ def _rechallenge(
 
     What only begins or worsens then ("after the second course") came back if the drug had ended or the reaction abated.
     """
-    over = min((e.when for e in (*ends, *(e for e in course_of_it if e.kind in BETTER))), default=float("inf"))
+    over = min(_first(ends), _first(e for e in course_of_it if e.kind in BETTER))
     for again in restarts:
         after = [
             e for e in course_of_it
@@ -178,14 +177,8 @@ def _rechallenge(
             or (e.kind == "tolerated" and e.sentence == again.sentence and 0 <= again.start - e.end <= RIGHT_BEFORE)
         ]  # fmt: skip
         came_back = next(
-            (
-                e for e in after
-                if e.kind in ("recur", "repeat")
-                or (over < again.when and e.kind == "worsen")
-                or (over < again.when and e.kind == "onset" and _named_again(e, again))
-            ),
-            None,
-        )  # fmt: skip
+            (e for e in after if e.kind in ("recur", "repeat") or (over < again.when and _sets_in(e, again))), None
+        )
         if came_back is not None:
             result.rechallenge, result.rechallenge_evidence = "positive", _spans(again, came_back)
             return
@@ -207,9 +200,15 @@ def _rechallenge(
         result.rechallenge = "not_done"
 
 
-def _named_again(onset: Event, again: Event) -> bool:
-    """Does the sentence of a re-exposure tell what set in then?"""
-    return bool(onset.disorders) and onset.sentence == again.sentence and not onset.underlying
+def _sets_in(event: Event, again: Event) -> bool:
+    """Does a reaction get worse, or does the sentence of a re-exposure tell what set in then?"""
+    named = bool(event.disorders) and event.sentence == again.sentence and not event.underlying
+    return event.kind == "worsen" or (event.kind == "onset" and named)
+
+
+def _first(events: Iterable[Event]) -> float:
+    """When the first of some events happened; never, if there is none."""
+    return min((e.when for e in events), default=float("inf"))
 
 
 def _spans(*told: Event) -> Evidence:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pipeline.extraction.cues import FAMILY, Cue
 from pipeline.extraction.document import LIST, Document, Found, Sentence
@@ -56,6 +56,7 @@ _LONGEST_NAME = 4
 """Words of a mention; one of more is no name but a phrase, which may tell an event."""
 _NEEDS_OBJECT = frozenset({"stop", "reduce", "increase", "switch", "restart", "continue"})
 _WORDING = wording("events")
+T = TypeVar("T", Cue, Found)
 
 
 @dataclass(slots=True, frozen=True)
@@ -543,8 +544,7 @@ def _disorders(text: str, sentence: Sentence, cue: Cue, side: str) -> tuple[str,
     if around:
         return tuple(around[:1])
     if cue.kind.startswith("fatal"):
-        cause = _WORDING["cause of death"].match(text, cue.start, min(cue.end + _BESIDE, sentence.end))
-        killed = [one for one in mentions if cause is not None and 0 <= one.start - cause.end() <= _BESIDE]
+        killed = _killing(text, sentence, cue, _BESIDE, mentions)
         if killed:
             return tuple(one.key for one in _members(text, cue, killed, backward=False))
     if side != "after" and not _governs(text, cue) and _leads("patient", text, sentence, cue.start, 60):
@@ -601,14 +601,20 @@ def _of_disease(text: str, sentence: Sentence, cue: Cue, kind: str, reach: int) 
     """Is a word for the illness under treatment the subject of the event, or what its noun is of?"""
     words = sentence.cued("disease")
     if kind == "fatal":
-        cause = _WORDING["cause of death"].match(text, cue.start, min(cue.end + 60, sentence.end))
-        if cause is None:
+        killed = _killing(text, sentence, cue, 60, words)
+        if killed is None:
             lead = [one for one in words if 0 <= cue.start - one.end <= 60]
             return bool(lead) and _leads("progress", text, sentence, cue.start, 100)
-        return any(0 <= one.start - cause.end() <= 40 for one in words)
+        return bool(killed)
     if any(0 <= cue.start - one.end <= reach and _one_clause(text, one.end, cue.start) for one in words):
         return True
     return _governs(text, cue) and any(0 <= one.start - cue.end <= 25 for one in words)
+
+
+def _killing(text: str, sentence: Sentence, cue: Cue, reach: int, named: Sequence[T]) -> list[T] | None:
+    """Which of some names stand where a death is told of its cause ("died of"); ``None`` where it is told of none."""
+    cause = _WORDING["cause of death"].match(text, cue.start, min(cue.end + reach, sentence.end))
+    return None if cause is None else [one for one in named if 0 <= one.start - cause.end() <= _BESIDE]
 
 
 def _organ(text: str, sentence: Sentence, cue: Cue) -> str:

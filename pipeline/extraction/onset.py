@@ -34,6 +34,8 @@ def fill(
     suspect_keys: Sequence[Collection[str]],
 ) -> None:
     """Set ``time_to_onset`` and its evidence; the keys are the concepts of each reaction and each suspect."""
+    if not reactions:
+        return
     suspects = {key for keys in suspect_keys for key in keys}
     every = {key for keys in reaction_keys for key in keys}
     scored: list[tuple[float, TimeExpression, Sentence]] = []
@@ -52,8 +54,7 @@ def fill(
             if total >= _LEAST and (best is None or total > best[0]):
                 best = (total, time)
         if best is not None:
-            reaction.time_to_onset = best[1].iso
-            reaction.facts["time_to_onset"] = [(best[1].start, best[1].end)]
+            _set(reaction, best[1])
     _by_then(document, told, reactions, reaction_keys, suspects)
     _simultaneous(document, told, reactions, reaction_keys)
 
@@ -66,6 +67,8 @@ def _by_then(
 
     "He had taken X for two years.  He developed a rash": the exposure is told right before the onset, or after it.
     """
+    if all(reaction.time_to_onset for reaction in reactions):
+        return
     taken = [
         (number, time)
         for number, sentence in enumerate(told)
@@ -86,8 +89,12 @@ def _by_then(
             None,
         )  # fmt: skip
         if time is not None:
-            reaction.time_to_onset = time.iso
-            reaction.facts["time_to_onset"] = [(time.start, time.end)]
+            _set(reaction, time)
+
+
+def _set(reaction: Reaction, time: TimeExpression) -> None:
+    reaction.time_to_onset = time.iso
+    reaction.facts["time_to_onset"] = [(time.start, time.end)]
 
 
 def _sets_in(sentence: Sentence, reaction: Collection[str]) -> bool:
